@@ -1,0 +1,191 @@
+//! Where an actor lives: its node, its worker, its slot, and which of the slot's tenants it is.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+
+/// The worker that an actor lives on, as one word that is compared whole: the node in the upper half, then a bit for
+/// actors with a private mailbox, then the worker's index.
+///
+/// ```text
+///   63          32 31 30       0
+///   ┌─────────────┬──┬─────────┐
+///   │ node        │P │ worker  │
+///   └─────────────┴──┴─────────┘
+/// ```
+///
+/// A node is a number of this process alone: every engine that is started takes the next one, so that an address of
+/// one engine means nothing to another, and a bridge can take one for each peer that it reaches.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Home(pub(crate) u64);
+
+const PRIVATE: u64 = 1 << 31;
+
+impl Home {
+    pub(crate) const fn new(node: u32, worker: u32) -> Self {
+        Self((node as u64) << 32 | worker as u64)
+    }
+
+    /// The same worker, marked for actors whose messages go to their own mailbox.
+    pub(crate) const fn private(self) -> Self {
+        Self(self.0 | PRIVATE)
+    }
+
+    /// The worker, without the mark.
+    pub(crate) const fn shared(self) -> Self {
+        Self(self.0 & !PRIVATE)
+    }
+
+    pub(crate) const fn node(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    pub(crate) const fn worker(self) -> usize {
+        (self.0 as u32 & !(PRIVATE as u32)) as usize
+    }
+}
+
+/// Which actor of a worker: the slot in the lower half, its generation in the upper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Tag(pub(crate) u64);
+
+/// The slot of messages that are for the worker itself; no table is that large.
+const WORKER_SLOT: u32 = u32::MAX;
+
+impl Tag {
+    /// The tag of messages for the worker itself.
+    pub(crate) const WORKER: Self = Self::new(WORKER_SLOT, 0);
+
+    pub(crate) const fn new(slot: u32, generation: u32) -> Self {
+        Self((generation as u64) << 32 | slot as u64)
+    }
+
+    pub(crate) const fn slot(self) -> u32 {
+        self.0 as u32
+    }
+
+    pub(crate) const fn generation(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+}
+
+/// The address of an actor, whatever messages it takes: `Copy`, 16 bytes.
+///
+/// An address stays unique for the life of the process: when its actor has stopped, what is sent to it becomes a dead
+/// letter, even if the slot has a new tenant.
+///
+/// It prints as `node/worker/slot.generation`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Address {
+    pub(crate) home: Home,
+    pub(crate) tag: Tag,
+}
+
+impl Address {
+    /// The engine's number in this process.
+    #[must_use]
+    pub const fn node(self) -> u32 {
+        self.home.node()
+    }
+
+    /// The index of the worker that the actor lives on.
+    #[must_use]
+    pub const fn worker(self) -> usize {
+        self.home.worker()
+    }
+
+    /// The slot in the worker's table.
+    #[must_use]
+    pub const fn slot(self) -> u32 {
+        self.tag.slot()
+    }
+
+    /// Which of the slot's tenants this is, counted from 1.
+    #[must_use]
+    pub const fn generation(self) -> u32 {
+        self.tag.generation()
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}/{}.{}", self.node(), self.worker(), self.slot(), self.generation())
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Address({self})")
+    }
+}
+
+/// A typed [`Address`]: what is sent to it is an `M`. `Copy`, 16 bytes, no reference count, no pointer.
+///
+/// It can be kept, compared, put into messages and sent to other threads. It does not keep the actor alive.
+///
+/// # Examples
+/// ```
+/// use hippodrome::ActorRef;
+/// assert_eq!(size_of::<ActorRef<String>>(), 16);
+/// ```
+pub struct ActorRef<M> {
+    address: Address,
+    message: PhantomData<fn(M)>,
+}
+
+impl<M> ActorRef<M> {
+    /// Only for the address of an actor that takes `M`: everything behind relies on it.
+    pub(crate) const fn new(address: Address) -> Self {
+        Self { address, message: PhantomData }
+    }
+
+    /// The address without the type.
+    #[must_use]
+    pub const fn address(self) -> Address {
+        self.address
+    }
+
+    #[inline(always)]
+    pub(crate) const fn home(self) -> Home {
+        self.address.home
+    }
+
+    #[inline(always)]
+    pub(crate) const fn tag(self) -> Tag {
+        self.address.tag
+    }
+}
+
+impl<M> Clone for ActorRef<M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for ActorRef<M> {}
+
+impl<M> PartialEq for ActorRef<M> {
+    fn eq(&self, other: &Self) -> bool {
+        self.address == other.address
+    }
+}
+
+impl<M> Eq for ActorRef<M> {}
+
+impl<M> Hash for ActorRef<M> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.address.hash(state);
+    }
+}
+
+impl<M> fmt::Debug for ActorRef<M> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "ActorRef<{}>({})", std::any::type_name::<M>(), self.address)
+    }
+}
+
+impl<M> From<ActorRef<M>> for Address {
+    fn from(actor: ActorRef<M>) -> Self {
+        actor.address
+    }
+}

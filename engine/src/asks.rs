@@ -1,0 +1,244 @@
+//! Asks of actors: questions whose answer arrives as a message of the asking actor.
+
+use std::any::Any;
+use std::time::Duration;
+
+use crate::address::{ActorRef, Address, Tag};
+use crate::core::Core;
+use crate::dead_letter::DeadLetterReason;
+use crate::error::AskError;
+use crate::inline::Inline;
+use crate::message::WorkerMessage;
+use crate::reply::Reply;
+use crate::supervise::Task;
+use crate::wheel::TimerKey;
+
+/// Bytes that the closure may capture which makes a message of an answer.
+pub(crate) const MAP_WORDS: usize = 4;
+type Map = Inline<MAP_WORDS>;
+
+/// Which ask of a worker: an index, and which of its uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AskKey {
+    index: u32,
+    generation: u32,
+}
+
+/// An ask that waits for its answer.
+struct Pending {
+    asker: Tag,
+    incarnation: u32,
+    timer: Option<TimerKey>,
+    map: Map,
+    /// Makes a message of the answer (an `Option<T>`) and delivers it.
+    answer: fn(&mut Core, Tag, Map, &mut dyn Any),
+    fail: fn(&mut Core, Tag, Map, AskError),
+}
+
+struct Entry {
+    generation: u32,
+    pending: Option<Pending>,
+}
+
+/// The asks of one worker's actors.
+pub(crate) struct Asks {
+    entries: Vec<Entry>,
+    free: Vec<u32>,
+    limit: u32,
+}
+
+impl Asks {
+    pub(crate) fn new(limit: u32) -> Self {
+        Self { entries: Vec::new(), free: Vec::new(), limit }
+    }
+
+    fn insert(&mut self, pending: Pending) -> Result<AskKey, Pending> {
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None if self.entries.len() < self.limit as usize => {
+                self.entries.push(Entry { generation: 0, pending: None });
+                self.free.reserve(self.entries.len());
+                self.entries.len() as u32 - 1
+            }
+            None => return Err(pending),
+        };
+        let entry = &mut self.entries[index as usize];
+        entry.pending = Some(pending);
+        Ok(AskKey { index, generation: entry.generation })
+    }
+
+    fn get_mut(&mut self, key: AskKey) -> Option<&mut Pending> {
+        let entry = self.entries.get_mut(key.index as usize)?;
+        (entry.generation == key.generation).then_some(entry.pending.as_mut()).flatten()
+    }
+
+    fn remove(&mut self, key: AskKey) -> Option<Pending> {
+        let entry = self.entries.get_mut(key.index as usize)?;
+        if entry.generation != key.generation {
+            return None;
+        }
+        let pending = entry.pending.take()?;
+        entry.generation = entry.generation.wrapping_add(1);
+        // An entry whose generations are used up is retired: an old reply must not find a new ask.
+        if entry.generation != 0 {
+            self.free.push(key.index);
+        }
+        Some(pending)
+    }
+}
+
+/// An answer on its way to the worker of the actor that asked.
+pub(crate) struct Answer<T> {
+    pub(crate) key: AskKey,
+    pub(crate) value: T,
+}
+
+impl<T: Send + 'static> WorkerMessage for Answer<T> {
+    const IS_USERS: bool = true;
+
+    fn run(self, core: &mut Core) {
+        core.ask_answered(self.key, self.value);
+    }
+}
+
+/// The news that a reply was dropped unanswered.
+pub(crate) struct Unanswered(pub(crate) AskKey);
+
+impl WorkerMessage for Unanswered {
+    fn run(self, core: &mut Core) {
+        core.ask_unanswered(self.0);
+    }
+}
+
+impl Core {
+    /// Asks `to` for a `T`; the answer, or why there is none, arrives at the current actor as `map` makes it.
+    pub(crate) fn ask<N, T, M, F>(
+        &mut self,
+        to: ActorRef<N>,
+        timeout: Duration,
+        make: impl FnOnce(Reply<T>) -> N,
+        map: F,
+    ) where
+        N: Send + 'static,
+        T: Send + 'static,
+        M: Send + 'static,
+        F: FnOnce(Result<T, AskError>) -> M + 'static,
+    {
+        let Some(head) = self.current.head else { return };
+        let pending = Pending {
+            asker: self.current.tag,
+            // SAFETY: the head is the current actor's; only its state is borrowed by its handler.
+            incarnation: unsafe { head.as_ref() }.incarnation,
+            timer: None,
+            map: Map::new(map),
+            answer: |core, asker, map, answer| {
+                let value = answer.downcast_mut::<Option<T>>().and_then(Option::take);
+                if let (Some(map), Some(value)) = (map.take::<F>(), value) {
+                    let message = map(Ok(value));
+                    core.deliver(asker, message);
+                }
+            },
+            fail: |core, asker, map, error| {
+                if let Some(map) = map.take::<F>() {
+                    let message = map(Err(error));
+                    core.deliver(asker, message);
+                }
+            },
+        };
+        let key = match self.asks.insert(pending) {
+            Ok(key) => key,
+            Err(Pending { asker, map, fail, .. }) => return self.ask_later(asker, map, fail, AskError::TooMany),
+        };
+        let timer = self.arm_ask(key, timeout);
+        match (timer, self.asks.get_mut(key)) {
+            (Some(timer), Some(pending)) => pending.timer = Some(timer),
+            // Without a timer the ask might never end.
+            _ => {
+                if let Some(Pending { asker, map, fail, .. }) = self.asks.remove(key) {
+                    self.ask_later(asker, map, fail, AskError::TooMany);
+                }
+                return;
+            }
+        }
+        let message = make(Reply::to_actor(self.home, key));
+        self.tell(to, message);
+    }
+
+    /// Fails an ask that could not even be made, after the current message.
+    #[cold]
+    fn ask_later(&mut self, asker: Tag, map: Map, fail: fn(&mut Core, Tag, Map, AskError), error: AskError) {
+        self.order(Task::Call(Box::new(move |core| {
+            if let Some(head) = core.slots.head(asker) {
+                core.current.tag = asker;
+                core.current.head = Some(head);
+                fail(core, asker, map, error);
+            }
+        })));
+    }
+
+    /// Takes the ask out, if it still waits and its actor still lives the same life, and makes that actor the current
+    /// one.
+    fn end_ask(&mut self, key: AskKey) -> Option<Pending> {
+        let pending = self.asks.remove(key)?;
+        if let Some(timer) = pending.timer {
+            self.timers.cancel(timer);
+        }
+        let head = self.slots.head(pending.asker);
+        // SAFETY: the table's heads are valid, and the borrow ends at once.
+        let head = head.filter(|head| unsafe { head.as_ref() }.incarnation == pending.incarnation);
+        let Some(head) = head else {
+            self.contain(|| drop(pending));
+            return None;
+        };
+        self.current.tag = pending.asker;
+        self.current.head = Some(head);
+        Some(pending)
+    }
+
+    /// An answer came.
+    pub(crate) fn ask_answered<T: Send + 'static>(&mut self, key: AskKey, value: T) {
+        match self.end_ask(key) {
+            Some(Pending { asker, map, answer, .. }) => answer(self, asker, map, &mut Some(value)),
+            None => {
+                let to = Address { home: self.home, tag: Tag::WORKER };
+                self.bury(to, value, DeadLetterReason::LateReply);
+            }
+        }
+    }
+
+    /// The reply was dropped.
+    pub(crate) fn ask_unanswered(&mut self, key: AskKey) {
+        if let Some(Pending { asker, map, fail, .. }) = self.end_ask(key) {
+            fail(self, asker, map, AskError::Unanswered);
+        }
+    }
+
+    /// The reply was dropped on a thread that is no worker's.
+    pub(crate) fn ask_unanswered_by_order(&mut self, key: AskKey) {
+        self.order(Task::Call(Box::new(move |core| core.ask_unanswered(key))));
+    }
+
+    /// The ask's time is over.
+    pub(crate) fn ask_timed_out(&mut self, key: AskKey) {
+        if let Some(Pending { asker, map, fail, .. }) = self.end_ask(key) {
+            fail(self, asker, map, AskError::TimedOut);
+        }
+    }
+
+    /// Tells the askers whose replies were dropped on this worker.
+    pub(crate) fn close_orphans(&mut self) {
+        for (home, key) in self.orphans.take() {
+            self.counters.steps += 1;
+            if home == self.home {
+                let tag = self.current.tag;
+                self.contain_for(tag, |core| core.ask_unanswered(key));
+            } else if home.node() == self.home.node() {
+                if self.outbound.send_to_worker(home.worker(), Unanswered(key)).is_err() {
+                    self.counters.lost_orders += 1;
+                }
+            } else {
+                crate::shared::close_ask(home, key);
+            }
+        }
+    }
+}

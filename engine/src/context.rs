@@ -1,0 +1,316 @@
+//! What a handler can do.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use hippodrome_ringbuf::tag_at;
+
+use crate::actor::Actor;
+use crate::address::{ActorRef, Address};
+use crate::core::Core;
+use crate::error::{AskError, SpawnError, TryTellError};
+use crate::handle::Handle;
+use crate::reply::Reply;
+use crate::spawn::Props;
+use crate::stop::{Stop, StopReason};
+use crate::supervise::{RemoteTask, Task};
+use crate::timers::TimerLimit;
+use crate::watch::{Terminated, Unwatch, Watch};
+use crate::wheel::{MissedTick, TimerKey};
+
+/// The worker, as the actor that is running sees it.
+///
+/// Nothing here waits. Nothing allocates in the steady state, except where it says so.
+pub struct Context<'a, M> {
+    core: &'a mut Core,
+    message: PhantomData<fn(M)>,
+}
+
+impl<'a, M: Send + 'static> Context<'a, M> {
+    #[inline(always)]
+    pub(crate) fn new(core: &'a mut Core) -> Self {
+        Self { core, message: PhantomData }
+    }
+
+    #[inline(always)]
+    pub(crate) fn core(&mut self) -> &mut Core {
+        self.core
+    }
+
+    /// The actor itself.
+    #[inline]
+    #[must_use]
+    pub fn me(&self) -> ActorRef<M> {
+        ActorRef::new(self.core.me())
+    }
+
+    /// Sends a message. One that cannot be accepted becomes a dead letter.
+    ///
+    /// Messages from one actor to another arrive in the order sent. To an actor of the same worker this costs a
+    /// compare, the copy of the message and its header into the worker's ring; to another worker, the same into a lane,
+    /// and its part of one publication at the end of the turn.
+    #[inline(always)]
+    pub fn tell<N: Send + 'static>(&mut self, to: ActorRef<N>, message: N) {
+        self.core.tell(to, message);
+    }
+
+    /// Sends a message, or gives it back.
+    ///
+    /// # Errors
+    /// [`Full`](TryTellError::Full) if a ring on the way or the private mailbox of an actor on this worker is full;
+    /// [`Stopped`](TryTellError::Stopped) if the actor lived on this worker and has stopped, or is of another engine. Of
+    /// an actor of another worker it is not known: there the message becomes a dead letter.
+    #[inline]
+    pub fn try_tell<N: Send + 'static>(&mut self, to: ActorRef<N>, message: N) -> Result<(), TryTellError<N>> {
+        self.core.try_tell(to, message)
+    }
+
+    /// Sends all messages of an iterator, in order. Returns how many were accepted; the rest are dead letters.
+    pub fn tell_batch<N: Send + 'static>(&mut self, to: ActorRef<N>, messages: impl IntoIterator<Item = N>) -> usize {
+        let mut accepted = 0;
+        for message in messages {
+            match self.core.send(to, message) {
+                Ok(()) => accepted += 1,
+                Err(refused) => self.core.bury_refused(to.address(), refused),
+            }
+        }
+        accepted
+    }
+
+    /// Asks another actor for a `T`. The answer, or why there is none, arrives as the message that `map` makes of it.
+    ///
+    /// The ask ends after the configuration's `ask_timeout_ms`, at once if the reply is dropped, and silently if this
+    /// actor stops or is restarted. `map` may capture up to 32 bytes.
+    ///
+    /// # Examples
+    /// ```
+    /// use hippodrome::{Actor, ActorRef, AskError, Context, Reply};
+    ///
+    /// struct Price(Reply<f64>);
+    ///
+    /// struct Trader {
+    ///     quotes: ActorRef<Price>,
+    /// }
+    ///
+    /// enum Trade {
+    ///     Open,
+    ///     Quoted(Result<f64, AskError>),
+    /// }
+    ///
+    /// impl Actor for Trader {
+    ///     type Msg = Trade;
+    ///     fn handle(&mut self, msg: Trade, ctx: &mut Context<'_, Trade>) {
+    ///         match msg {
+    ///             Trade::Open => ctx.ask(self.quotes, Price, Trade::Quoted),
+    ///             Trade::Quoted(Ok(price)) => println!("buying at {price}"),
+    ///             Trade::Quoted(Err(error)) => println!("no quote: {error}"),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    #[inline]
+    pub fn ask<N, T>(
+        &mut self,
+        to: ActorRef<N>,
+        make: impl FnOnce(Reply<T>) -> N,
+        map: impl FnOnce(Result<T, AskError>) -> M + 'static,
+    ) where
+        N: Send + 'static,
+        T: Send + 'static,
+    {
+        let timeout = Duration::from_millis(self.core.shared.config.ask_timeout_ms.into());
+        self.core.ask(to, timeout, make, map);
+    }
+
+    /// [`ask`](Self::ask)s with a timeout of its own.
+    #[inline]
+    pub fn ask_within<N, T>(
+        &mut self,
+        timeout: Duration,
+        to: ActorRef<N>,
+        make: impl FnOnce(Reply<T>) -> N,
+        map: impl FnOnce(Result<T, AskError>) -> M + 'static,
+    ) where
+        N: Send + 'static,
+        T: Send + 'static,
+    {
+        self.core.ask(to, timeout, make, map);
+    }
+
+    /// Spawns a child: it stops when this actor stops or is restarted. It can be told at once. Allocates its cell.
+    ///
+    /// # Errors
+    /// See [`SpawnError`]; the factory is dropped then.
+    pub fn spawn<A, F>(&mut self, props: impl Into<Props<A::Msg>>, factory: F) -> Result<ActorRef<A::Msg>, SpawnError>
+    where
+        A: Actor,
+        F: FnMut() -> A + Send + 'static,
+    {
+        self.core.spawn_child(props.into(), factory)
+    }
+
+    /// Tells an actor to stop, this one or another.
+    pub fn stop(&mut self, actor: impl Into<Address>, how: Stop) {
+        self.core.order_stop(actor.into(), how);
+    }
+
+    /// Stops this actor after the current message; what is queued for it becomes dead letters.
+    pub fn stop_self(&mut self) {
+        let me = self.core.me();
+        self.core.order_stop(me, Stop::Now);
+    }
+
+    /// From now on this actor is told, by the message that `map` makes, when the other one stops, and why; at once if
+    /// it has stopped already. Allocates.
+    pub fn watch(&mut self, actor: impl Into<Address>, map: impl FnOnce(Terminated) -> M + Send + 'static) {
+        let me = self.me();
+        let notify = Box::new(move |core: Option<&mut Core>, terminated: Terminated| {
+            if let Some(core) = core {
+                core.tell_reserved(me, map(terminated));
+            }
+        });
+        let target = actor.into();
+        let watch = Watch { target, watcher: Some(me.address()), notify };
+        if target.home.shared() == self.core.home {
+            return self.core.order(Task::Call(Box::new(move |core| core.watch_actor(watch))));
+        }
+        if let Err(watch) = self.core.outbound.send_to_worker(target.worker(), watch)
+            && target.node() == me.address().node()
+        {
+            self.core.counters.lost_orders += 1;
+            drop(watch);
+        }
+    }
+
+    /// Takes back a [`watch`](Self::watch). A notice that is on its way still arrives.
+    pub fn unwatch(&mut self, actor: impl Into<Address>) {
+        let (target, watcher) = (actor.into(), self.core.me());
+        let unwatch = Unwatch { target: target.tag, watcher };
+        if target.home.shared() == self.core.home {
+            self.core.order(Task::Call(Box::new(move |core| core.unwatch_actor(unwatch))));
+        } else if self.core.outbound.send_to_worker(target.worker(), unwatch).is_err() {
+            self.core.counters.lost_orders += 1;
+        }
+    }
+
+    /// Sends this actor a message after `delay`, rounded up to the timer resolution. Cancelled when the actor stops or
+    /// is restarted. A message over 40 bytes is boxed.
+    ///
+    /// # Errors
+    /// The message, if the worker has as many timers as `max_timers` allows.
+    pub fn send_after(&mut self, delay: Duration, message: M) -> Result<TimerKey, M> {
+        self.core.send_after(delay, message)
+    }
+
+    /// Sends this actor a message every `period`, the first one after `period`, each made by `make`. The grid of ticks
+    /// does not drift; `missed` says what becomes of ticks that were due while the worker was busy. Allocates when it is
+    /// armed, never when it fires.
+    ///
+    /// # Errors
+    /// If the worker has as many timers as `max_timers` allows.
+    pub fn send_every(
+        &mut self,
+        period: Duration,
+        missed: MissedTick,
+        make: impl FnMut() -> M + 'static,
+    ) -> Result<TimerKey, TimerLimit> {
+        self.core.send_every(period, period, missed, make)
+    }
+
+    /// Cancels a timer of this actor. Returns whether it was still armed.
+    pub fn cancel(&mut self, timer: TimerKey) -> bool {
+        self.core.cancel_timer(timer)
+    }
+
+    /// From now on this actor gets a message for each event of type `E` that `map` makes one of: a
+    /// [`SystemEvent`](crate::SystemEvent), or a type of the program's own. Ends when the actor stops or is restarted.
+    /// Allocates when it subscribes, never for an event.
+    pub fn subscribe<E: Send + Sync + 'static>(&mut self, map: impl FnMut(&E) -> Option<M> + 'static) {
+        self.core.subscribe(map);
+    }
+
+    /// Publishes an event of the program's own, of up to [`EVENT_BYTES`](crate::EVENT_BYTES) bytes, to all subscribers of
+    /// the engine. Returns whether it fitted the event ring; it never waits.
+    pub fn publish<E: Send + Sync + 'static>(&mut self, event: E) -> bool {
+        self.core.publish_event(event)
+    }
+
+    /// Whether the next message at hand is for somebody else, or none is: the moment to flush or commit what a run of
+    /// messages has gathered. Costs two compares.
+    #[inline]
+    #[must_use]
+    pub fn end_of_batch(&self) -> bool {
+        self.core.is_end_of_batch()
+    }
+
+    /// Nanoseconds on the engine's clock.
+    #[must_use]
+    pub fn now_ns(&self) -> u64 {
+        self.core.clock.now_ns()
+    }
+
+    /// The next number of the worker's generator, seeded from the configuration: the same in each run of a hosted
+    /// engine with the same inputs. SplitMix64 (Steele, Lea, Flood 2014); not for secrets.
+    pub fn random(&mut self) -> u64 {
+        self.core.random = self.core.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.core.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// The index of the worker that this actor lives on.
+    #[must_use]
+    pub fn worker(&self) -> usize {
+        self.core.index
+    }
+
+    /// A handle to the engine, to give to other threads or to look up names.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle::new(self.core.shared.clone())
+    }
+}
+
+impl<M> std::fmt::Debug for Context<'_, M> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Context({})", self.core.me())
+    }
+}
+
+impl Core {
+    #[inline(always)]
+    fn is_end_of_batch(&self) -> bool {
+        let cursor = self.reader.cursor;
+        // SAFETY: the reader's end was compared first.
+        cursor == self.reader_end() || unsafe { tag_at(cursor) } != self.current.tag.0
+    }
+
+    fn order_stop(&mut self, actor: Address, how: Stop) {
+        let task = Task::Stop { actor: actor.tag, how, reason: reason_of(how) };
+        if actor.home.shared() != self.home {
+            return if actor.home.node() == self.home.node() {
+                self.order_at(actor, task)
+            };
+        }
+        if how == Stop::AfterQueued {
+            // In the ring, behind what is queued there.
+            let queued = RemoteTask(task);
+            // SAFETY: `Of` describes the message, which may be sent.
+            let pushed = unsafe {
+                use crate::message::Of;
+                self.local.push_reserved(Of::<RemoteTask>::WORKER, crate::address::Tag::WORKER.0, queued)
+            };
+            if let Err(RemoteTask(task)) = pushed {
+                self.order(task);
+            }
+        } else {
+            self.order(task);
+        }
+    }
+}
+
+/// Why an actor stops that was told to.
+pub(crate) fn reason_of(how: Stop) -> StopReason {
+    if how == Stop::Kill { StopReason::Killed } else { StopReason::Stopped }
+}

@@ -1,0 +1,536 @@
+//! The core of a worker: everything that its thread owns, and its duty cycle.
+//!
+//! One turn looks at the bell, then takes a slice from each watched lane, from the ingress and from the local ring, runs
+//! actors with private mailboxes, timers and events, and publishes what was sent to other workers. Nothing here waits;
+//! how a worker waits when a turn did nothing is the [`worker`](crate::worker)'s affair.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use hippodrome_ringbuf::doorbell::{Doorbell, Signal};
+use hippodrome_ringbuf::{LocalRing, SEGMENT_BYTES, ingress};
+
+use crate::address::{Address, Home, Tag};
+use crate::asks::Asks;
+use crate::bus::{BusReader, Publisher, WorkerBus};
+use crate::cell::{Head, Lifecycle};
+use crate::clock::Clock;
+use crate::config::WorkerSettings;
+use crate::dead_letter::DeadLetterReason;
+use crate::dispatch::{Reader, Source, run_vacant};
+use crate::event::SystemEvent;
+use crate::inbound::Inbound;
+use crate::message::MessageType;
+use crate::outbound::Outbound;
+use crate::reply::Orphans;
+use crate::shared::{Phase, Shared};
+use crate::slots::SlotTable;
+use crate::stats::{Counters, TypeTable};
+use crate::supervise::Task;
+use crate::timers::Timers;
+
+/// The actor that is running, or the last one that ran.
+pub(crate) struct Current {
+    pub(crate) tag: Tag,
+    pub(crate) head: Option<NonNull<Head>>,
+}
+
+/// A worker's state. It stays on one thread.
+pub(crate) struct Core {
+    // What every message touches comes first.
+    pub(crate) home: Home,
+    pub(crate) reader: Reader,
+    pub(crate) current: Current,
+    pub(crate) counters: Counters,
+    /// The slice ends when `counters.handled` reaches this.
+    pub(crate) limit: u64,
+    pub(crate) local: LocalRing<MessageType>,
+    pub(crate) slots: SlotTable,
+    /// What has to be done about actors before the next run; see [`supervise`](crate::supervise).
+    pub(crate) tasks: VecDeque<Task>,
+    /// `limit` before a run was interrupted to do tasks.
+    interrupted_limit: Option<u64>,
+
+    pub(crate) outbound: Outbound,
+    pub(crate) inbound: Inbound,
+    ingress: ingress::Receiver<MessageType>,
+    ingress_watched: bool,
+    pub(crate) express: LocalRing<MessageType>,
+    /// Whether the message at the reader has reserved room in a private mailbox.
+    pub(crate) is_reserved: bool,
+    /// Actors with something in a mailbox of their own.
+    pub(crate) ready: VecDeque<Tag>,
+
+    pub(crate) types: TypeTable,
+    pub(crate) timers: Timers,
+    pub(crate) asks: Asks,
+    pub(crate) bus: WorkerBus,
+    pub(crate) orphans: Rc<Orphans>,
+
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) now_ns: u64,
+    pub(crate) random: u64,
+    pub(crate) settings: WorkerSettings,
+    pub(crate) index: usize,
+    pub(crate) bell: Arc<Doorbell>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) phase: Phase,
+}
+
+/// The bells' flags.
+pub(crate) mod flag {
+    /// Commands were queued.
+    pub(crate) const COMMANDS: u8 = 0;
+    /// The ingress has something, while it is not watched.
+    pub(crate) const INGRESS: u8 = 1;
+    /// An event was published that somebody on this worker may want.
+    pub(crate) const EVENTS: u8 = 2;
+    /// The engine's phase changed, or a snapshot of the statistics is wanted.
+    pub(crate) const PHASE: u8 = 3;
+}
+
+/// How often a busy worker looks at the clock and at the event bus, in turns.
+const SELDOM: u64 = 16;
+
+/// Turns without anything after which a worker stops watching a lane, if it has more than a few.
+const IDLE_TURNS: u32 = 4096;
+
+/// What the parts of a core are made from; see [`Core::new`].
+pub(crate) struct Parts {
+    pub(crate) index: usize,
+    pub(crate) settings: WorkerSettings,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) ingress: ingress::Receiver<MessageType>,
+    pub(crate) inbound: Inbound,
+    pub(crate) outbound: Outbound,
+    pub(crate) bus: (Publisher, BusReader),
+}
+
+impl Core {
+    /// Allocates the worker's rings, on the thread that calls.
+    pub(crate) fn new(parts: Parts) -> Box<Self> {
+        let Parts { index, settings, shared, ingress, inbound, outbound, bus } = parts;
+        let config = &shared.config;
+        let now_ns = shared.clock.now_ns();
+        let bell = shared.workers[index].bell.clone();
+        Box::new(Self {
+            home: Home::new(shared.node, index as u32),
+            reader: Reader { source: Source::Nothing, cursor: std::ptr::null_mut(), end: std::ptr::null_mut() },
+            current: Current { tag: Tag::WORKER, head: None },
+            counters: Counters::default(),
+            limit: 0,
+            local: LocalRing::new(
+                settings.local_ring_kib as usize * 1024,
+                settings.local_ring_limit_kib as usize * 1024,
+            ),
+            slots: SlotTable::new(config.max_actors as usize, run_vacant),
+            tasks: VecDeque::with_capacity(64),
+            interrupted_limit: None,
+            outbound,
+            inbound,
+            ingress,
+            ingress_watched: true,
+            express: LocalRing::new(2 * SEGMENT_BYTES, 2 * SEGMENT_BYTES),
+            is_reserved: false,
+            ready: VecDeque::with_capacity(64),
+            types: TypeTable::new(config.histograms),
+            timers: Timers::new(config, now_ns),
+            asks: Asks::new(config.max_asks),
+            bus: WorkerBus::new(bus.0, bus.1),
+            orphans: Rc::new(Orphans::default()),
+            clock: shared.clock.clone(),
+            now_ns,
+            random: config.seed ^ (index as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15),
+            settings,
+            index,
+            bell,
+            phase: Phase::Running,
+            shared: shared.clone(),
+        })
+    }
+
+    /// The address of the current actor.
+    #[inline]
+    pub(crate) fn me(&self) -> Address {
+        // SAFETY: `current.head` is set before anything of an actor runs, and its cell is freed only between runs.
+        self.current.head.map_or(Address { home: self.home, tag: self.current.tag }, |head| unsafe { head.as_ref() }.me)
+    }
+
+    /// One turn of the duty cycle. Returns whether it found anything to do.
+    pub(crate) fn turn(&mut self) -> bool {
+        let before = self.counters.progress();
+        self.counters.turns += 1;
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.duties())) {
+            self.recover(panic);
+        }
+        if !self.outbound.is_clean() {
+            self.counters.flushed += self.outbound.flush();
+        }
+        let worked = self.counters.progress() != before || self.has_rest();
+        self.counters.idle_turns += u64::from(!worked);
+        if !worked || self.counters.turns.is_multiple_of(256) {
+            self.publish_counters();
+        }
+        worked
+    }
+
+    fn duties(&mut self) {
+        if self.bell.is_rung() {
+            self.answer_bell();
+        }
+        self.poll_lanes();
+        if self.ingress_watched {
+            self.poll_ingress();
+        }
+        self.drain_local();
+        if !self.tasks.is_empty() {
+            self.do_tasks();
+        }
+        if !self.ready.is_empty() {
+            self.run_ready();
+        }
+        if self.counters.turns.is_multiple_of(SELDOM) || self.local.is_empty() {
+            self.seldom();
+        }
+    }
+
+    /// What need not be looked at while messages come thick and fast.
+    fn seldom(&mut self) {
+        if self.counters.turns.is_multiple_of(SELDOM) {
+            if !self.timers.is_empty() || self.types.histograms_on() {
+                self.now_ns = self.clock.now_ns();
+                self.run_timers();
+            }
+            self.poll_events();
+        }
+        if !self.orphans.is_empty() {
+            self.close_orphans();
+        }
+        self.local.rewind();
+    }
+
+    /// Whether the turn left anything undone that needs no bell.
+    fn has_rest(&mut self) -> bool {
+        !self.local.is_empty() || !self.tasks.is_empty() || !self.ready.is_empty() || !self.orphans.is_empty()
+    }
+
+    #[cold]
+    fn answer_bell(&mut self) {
+        let bell = self.bell.clone();
+        bell.take(|signal| match signal {
+            Signal::Source(source) => self.inbound.watch(source),
+            Signal::Flag(flag::COMMANDS) => {
+                self.run_commands();
+            }
+            Signal::Flag(flag::INGRESS) => {
+                self.ingress_watched = true;
+                self.ingress.watch();
+            }
+            Signal::Flag(flag::EVENTS) => self.poll_events(),
+            Signal::Flag(_) => self.look_at_phase(),
+        });
+        self.counters.steps += 1;
+    }
+
+    /// Runs what other threads have ordered. Returns whether there was anything.
+    #[cold]
+    pub(crate) fn run_commands(&mut self) -> bool {
+        let shared = self.shared.clone();
+        let mut any = false;
+        while let Some(command) = shared.workers[self.index].commands.pop() {
+            any = true;
+            self.counters.steps += 1;
+            command(self);
+        }
+        any
+    }
+
+    /// Gives the next slice of messages to `handled`.
+    #[inline(always)]
+    fn grant(&mut self, messages: u32) {
+        self.limit = self.counters.handled + u64::from(messages);
+        self.interrupted_limit = None;
+    }
+
+    /// Ends the current run after the message that is being handled, so that the tasks are done.
+    pub(crate) fn interrupt(&mut self) {
+        if self.interrupted_limit.is_none() {
+            self.interrupted_limit = Some(self.limit);
+            self.limit = 0;
+        }
+    }
+
+    /// After each run: counts it for its type, and does what the run ordered. Returns whether the slice goes on.
+    #[inline(always)]
+    fn after_run(&mut self, before: u64) -> bool {
+        self.types.count(self.current.head, self.counters.handled - before);
+        if !self.tasks.is_empty() {
+            self.do_tasks();
+        }
+        self.counters.handled < self.limit
+    }
+
+    /// Does all tasks; no actor is on the stack.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn do_tasks(&mut self) {
+        self.current.head = None;
+        while let Some(task) = self.tasks.pop_front() {
+            self.counters.steps += 1;
+            self.do_task(task);
+        }
+        if let Some(limit) = self.interrupted_limit.take() {
+            self.limit = limit;
+        }
+    }
+
+    fn drain_local(&mut self) {
+        self.grant(self.shared.config.turn_budget);
+        while let Some(front) = self.local.front() {
+            self.reader = Reader { source: Source::Local, cursor: front.as_ptr(), end: front.as_ptr() };
+            let before = self.counters.handled;
+            // SAFETY: `front` is an envelope.
+            unsafe { self.dispatch() };
+            self.settle_reader();
+            if !self.after_run(before) {
+                break;
+            }
+        }
+    }
+
+    fn poll_lanes(&mut self) {
+        let mut watched = 0;
+        while let Some(lane) = self.inbound.watched(watched) {
+            watched += 1;
+            let Some(front) = self.inbound.front(lane) else {
+                if self.inbound.note_idle(lane) > IDLE_TURNS && self.inbound.has_many() {
+                    self.inbound.unwatch(lane);
+                }
+                continue;
+            };
+            self.poll_lane(lane, front);
+        }
+    }
+
+    fn poll_lane(&mut self, lane: u16, mut front: NonNull<u8>) {
+        self.grant(self.shared.config.lane_budget);
+        loop {
+            self.reader = Reader { source: Source::Lane(lane), cursor: front.as_ptr(), end: self.inbound.back(lane) };
+            let before = self.counters.handled;
+            // SAFETY: `front` is an envelope, and `back` is where its batch ends.
+            unsafe { self.dispatch() };
+            self.settle_reader();
+            if !self.after_run(before) {
+                break;
+            }
+            match self.inbound.front(lane) {
+                Some(next) => front = next,
+                None => break,
+            }
+        }
+        self.counters.steps += 1;
+        self.inbound.release(lane);
+    }
+
+    fn poll_ingress(&mut self) {
+        let mut left = self.shared.config.lane_budget;
+        while left > 0 {
+            left -= 1;
+            // The message moves to the express ring, so that its place is free before anything of the user's runs.
+            let express = &mut self.express;
+            // SAFETY: the ingress gives each message once, and a worker's envelopes fit a segment.
+            let moved = self.ingress.pop_with(|kind, tag, message| unsafe { express.push_raw(kind, tag, message) });
+            match moved {
+                None => break,
+                Some(_) => self.drain_express(false),
+            }
+        }
+    }
+
+    /// Hands out what is in the express ring. No actor may be on the stack.
+    pub(crate) fn drain_express(&mut self, is_reserved: bool) {
+        let saved = std::mem::replace(
+            &mut self.reader,
+            Reader { source: Source::Nothing, cursor: std::ptr::null_mut(), end: std::ptr::null_mut() },
+        );
+        let was_reserved = std::mem::replace(&mut self.is_reserved, is_reserved);
+        while let Some(front) = self.express.front() {
+            self.grant(1);
+            self.reader = Reader { source: Source::Express, cursor: front.as_ptr(), end: self.express.back() };
+            let before = self.counters.handled;
+            // SAFETY: `front` is an envelope.
+            unsafe { self.dispatch() };
+            self.settle_reader();
+            self.after_run(before);
+            self.counters.steps += 1;
+        }
+        self.express.rewind();
+        self.is_reserved = was_reserved;
+        self.reader = saved;
+    }
+
+    /// Tells the reader's source how far it was read.
+    #[inline(always)]
+    pub(crate) fn settle_reader(&mut self) {
+        let cursor = self.reader.cursor;
+        // SAFETY: the cursor moves from the source's front only over envelopes that were moved out.
+        unsafe {
+            match self.reader.source {
+                Source::Local => self.local.set_front(cursor),
+                Source::Lane(lane) => self.inbound.set_front(lane, cursor),
+                Source::Express => self.express.set_front(cursor),
+                Source::Held(tag) => self.set_held_front(tag, cursor),
+                Source::Nothing => {}
+            }
+        }
+    }
+
+    /// Runs the actors that have something in a mailbox of their own, each with a slice.
+    fn run_ready(&mut self) {
+        for _ in 0..self.ready.len() {
+            let Some(tag) = self.ready.pop_front() else { break };
+            let Some(mut head) = self.slots.head(tag) else { continue };
+            // SAFETY: the table's heads are valid, and no method of an actor is on the stack.
+            unsafe { head.as_mut() }.is_ready = false;
+            self.grant(self.shared.config.lane_budget);
+            self.current = Current { tag, head: Some(head) };
+            self.run_mailbox_of(head);
+            self.counters.steps += 1;
+        }
+    }
+
+    /// Puts the actor into the list of those with something in a mailbox of their own.
+    pub(crate) fn make_ready(&mut self, mut head: NonNull<Head>) {
+        // SAFETY: the head is valid, and nobody borrows it across a call.
+        let head = unsafe { head.as_mut() };
+        if !std::mem::replace(&mut head.is_ready, true) {
+            self.ready.push_back(head.me.tag);
+        }
+    }
+
+    fn run_mailbox_of(&mut self, head: NonNull<Head>) {
+        // SAFETY: the table's heads are valid; the borrow ends at once.
+        if unsafe { head.as_ref() }.lifecycle == Lifecycle::New {
+            self.start_actor(head);
+        }
+        let before = self.counters.handled;
+        let Some(head) = self.slots.head(self.current.tag) else { return };
+        self.current.head = Some(head);
+        // SAFETY: as above.
+        let (vtable, alive) = unsafe { (head.as_ref().vtable, head.as_ref().is_alive()) };
+        if alive {
+            // SAFETY: the vtable fits the cell, and the actor has a state.
+            unsafe { (vtable.run_mailbox)(self, head) };
+            self.run_held(head);
+        }
+        self.after_run(before);
+        self.rest_of_mailbox(self.current.tag);
+    }
+
+    /// After a panic: puts everything in order, then lets the actor's policy decide.
+    #[cold]
+    pub(crate) fn recover(&mut self, panic: Box<dyn std::any::Any + Send>) {
+        self.settle_reader();
+        self.reader.source = Source::Nothing;
+        self.is_reserved = false;
+        let tag = self.current.tag;
+        if let Some(head) = self.current.head.take() {
+            // SAFETY: the head is the current actor's, whose method has just been unwound.
+            let message = unsafe { (head.as_ref().vtable.message_name)() };
+            self.types.count(Some(head), 1);
+            self.report_dead_letter(Address { home: self.home, tag }, message, DeadLetterReason::Panicked);
+            self.fail_actor(head, panic);
+            self.rest_of_mailbox(tag);
+        } else {
+            self.counters.contained_panics += 1;
+        }
+        self.counters.steps += 1;
+        if let Some(limit) = self.interrupted_limit.take() {
+            self.limit = limit;
+        }
+    }
+
+    /// Counts a dead letter and tells the event stream. The message itself is the caller's to drop.
+    #[cold]
+    pub(crate) fn report_dead_letter(&mut self, to: Address, message: &'static str, reason: DeadLetterReason) {
+        self.counters.dead_letters.count(reason);
+        if reason == DeadLetterReason::Conflated {
+            return;
+        }
+        let event = if reason.is_overflow() {
+            SystemEvent::MailboxOverflow { actor: to, message, reason }
+        } else {
+            SystemEvent::DeadLetter { to, message, reason }
+        };
+        self.publish_event(event);
+    }
+
+    /// Before parking: stops watching everything. Returns whether something came meanwhile.
+    pub(crate) fn unwatch_all(&mut self) -> bool {
+        if self.ingress_watched {
+            self.ingress_watched = false;
+            if self.ingress.unwatch() {
+                self.ingress_watched = true;
+                self.ingress.watch();
+                return true;
+            }
+        }
+        self.inbound.unwatch_all()
+    }
+
+    /// After a park that nobody ended: looks at what is not watched, as if the bell had been missed. See
+    /// [`Inbound::check_unwatched`].
+    pub(crate) fn check_unwatched(&mut self) {
+        self.counters.rescued_wakeups += self.inbound.check_unwatched();
+    }
+
+    /// Closes the ingress, so that nothing more is accepted from handles.
+    pub(crate) fn close_ingress(&mut self) {
+        self.ingress.close();
+        self.ingress_watched = true;
+        self.ingress.watch();
+    }
+
+    /// Takes everything out of the ingress, after it was closed, and counts it as left.
+    pub(crate) fn drain_ingress(&mut self) {
+        while !self.ingress.is_drained() {
+            let express = &mut self.express;
+            // SAFETY: the ingress gives each message once.
+            if self.ingress.pop_with(|kind, tag, message| unsafe { express.push_raw(kind, tag, message) }).is_none() {
+                // A sender has claimed its place and is just writing.
+                std::thread::yield_now();
+            }
+            while let Some((kind, _, message)) = self.express.pop() {
+                self.bury_left(kind, message);
+            }
+        }
+    }
+
+    /// Looks at the clock now, and fires what is due.
+    pub(crate) fn look_at_time(&mut self) {
+        self.now_ns = self.clock.now_ns();
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.run_timers())) {
+            self.recover(panic);
+        }
+    }
+
+    /// Whether nothing is waiting anywhere on this worker, nor on its way to another.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        !self.has_rest()
+            && self.inbound.is_empty()
+            && self.ingress.is_drained()
+            && self.express.is_empty()
+            && self.outbound.is_drained()
+            && self.shared.workers[self.index].commands.is_empty()
+            && !self.has_held_messages()
+    }
+}
+
+thread_local! {
+    /// The list of unanswered replies of the worker that is being polled on this thread.
+    pub(crate) static POLLED: RefCell<Option<Rc<Orphans>>> = const { RefCell::new(None) };
+}

@@ -1,0 +1,80 @@
+//! Events: what happens in the engine, and what its users want to tell everybody.
+
+use std::time::Duration;
+
+use crate::address::Address;
+use crate::dead_letter::DeadLetterReason;
+use crate::stop::StopReason;
+
+/// Something that happened in the engine. Subscribe with [`Context::subscribe`](crate::Context::subscribe); the log gets
+/// all of them through `tracing`.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum SystemEvent {
+    /// An actor was made and is about to get its first message.
+    Started {
+        /// Who.
+        actor: Address,
+        /// The actor's Rust type.
+        actor_type: &'static str,
+    },
+    /// An actor has stopped; its address is stale.
+    Stopped {
+        /// Who.
+        actor: Address,
+        /// The actor's Rust type.
+        actor_type: &'static str,
+        /// Why.
+        reason: StopReason,
+    },
+    /// An actor was made anew after a panic.
+    Restarted {
+        /// Who.
+        actor: Address,
+        /// The actor's Rust type.
+        actor_type: &'static str,
+        /// How many times this actor was restarted.
+        restart: u32,
+    },
+    /// An actor panicked again after all restarts that its policy grants.
+    RestartsExhausted {
+        /// Who.
+        actor: Address,
+        /// The actor's Rust type.
+        actor_type: &'static str,
+        /// How many were granted.
+        max: u32,
+    },
+    /// A message could not be handled.
+    DeadLetter {
+        /// For whom it was.
+        to: Address,
+        /// The message's Rust type.
+        message: &'static str,
+        /// Why.
+        reason: DeadLetterReason,
+    },
+    /// A private mailbox was full, and a message was dropped.
+    MailboxOverflow {
+        /// Whose.
+        actor: Address,
+        /// The message's Rust type.
+        message: &'static str,
+        /// Which message was dropped.
+        reason: DeadLetterReason,
+    },
+    /// A worker has not finished a turn for so long: a handler waits, computes, or lost its core.
+    WorkerStalled {
+        /// The worker's index.
+        worker: usize,
+        /// For how long by now.
+        stalled: Duration,
+    },
+    /// A worker runs on a core other than it was told to, because pinning is best-effort and failed.
+    Unpinned {
+        /// The worker's index.
+        worker: usize,
+        /// The core that it was to have.
+        core: u32,
+    },
+}

@@ -1,0 +1,116 @@
+//! The monitor: a thread that writes events to the log and watches for workers that stall.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::bus::BusReader;
+use crate::event::SystemEvent;
+use crate::shared::{Phase, Shared};
+use crate::stop::StopReason;
+
+/// How often the monitor looks.
+const INTERVAL: Duration = Duration::from_millis(2);
+
+/// The monitor's thread; dropping this ends it.
+#[derive(Debug)]
+pub(crate) struct Monitor {
+    thread: Option<JoinHandle<()>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Monitor {
+    pub(crate) fn start(shared: Arc<Shared>, mut log: BusReader) -> std::io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let name = format!("{}-log", shared.config.name);
+        let thread = thread::Builder::new().name(name).spawn(move || {
+            let mut watchdog = Watchdog::new(&shared);
+            while !stopped.load(Ordering::Acquire) {
+                log_events(&mut log);
+                watchdog.look(&shared);
+                thread::park_timeout(INTERVAL);
+            }
+            log_events(&mut log);
+        })?;
+        Ok(Self { thread: Some(thread), stop })
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            // Only a subscriber of the log could make it panic; the engine's end is not the place to pass that on.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Finds workers whose turns do not end.
+struct Watchdog {
+    pulses: Vec<Pulse>,
+    threshold: Duration,
+}
+
+struct Pulse {
+    turns: u64,
+    since: Instant,
+    is_reported: bool,
+}
+
+impl Watchdog {
+    fn new(shared: &Shared) -> Self {
+        let pulse = || Pulse { turns: 0, since: Instant::now(), is_reported: false };
+        Self {
+            pulses: shared.workers.iter().map(|_| pulse()).collect(),
+            threshold: Duration::from_millis(shared.config.stall_threshold_ms.into()),
+        }
+    }
+
+    /// A worker shows its turns whenever it is idle and every so many turns: one whose number stays the same for long
+    /// is in a turn that does not end.
+    fn look(&mut self, shared: &Shared) {
+        if shared.phase() == Phase::Ending {
+            return;
+        }
+        for (worker, pulse) in self.pulses.iter_mut().enumerate() {
+            let turns = shared.workers[worker].stats.pulse.load(Ordering::Relaxed);
+            if turns != pulse.turns {
+                *pulse = Pulse { turns, since: Instant::now(), is_reported: false };
+            } else if pulse.since.elapsed() >= self.threshold && turns > 0 && !pulse.is_reported {
+                pulse.is_reported = true;
+                shared.publish(SystemEvent::WorkerStalled { worker, stalled: pulse.since.elapsed() });
+            }
+        }
+    }
+}
+
+/// Writes the system events that came to the log.
+pub(crate) fn log_events(log: &mut BusReader) {
+    log.system_events(|event| match event {
+        SystemEvent::Started { actor, actor_type } => tracing::debug!(%actor, actor_type, "actor started"),
+        SystemEvent::Stopped { actor, actor_type, reason: reason @ StopReason::Panicked(_) } => {
+            tracing::error!(%actor, actor_type, %reason, "actor stopped");
+        }
+        SystemEvent::Stopped { actor, actor_type, reason } => {
+            tracing::debug!(%actor, actor_type, %reason, "actor stopped");
+        }
+        SystemEvent::Restarted { actor, actor_type, restart } => {
+            tracing::warn!(%actor, actor_type, restart, "actor restarted");
+        }
+        SystemEvent::RestartsExhausted { actor, actor_type, max } => {
+            tracing::error!(%actor, actor_type, max, "actor restarted too often");
+        }
+        SystemEvent::DeadLetter { to, message, reason } => tracing::info!(%to, message, %reason, "dead letter"),
+        SystemEvent::MailboxOverflow { actor, message, reason } => {
+            tracing::warn!(%actor, message, %reason, "mailbox overflow");
+        }
+        SystemEvent::WorkerStalled { worker, stalled } => {
+            tracing::error!(worker, stalled_ms = stalled.as_millis() as u64, "worker stalled");
+        }
+        SystemEvent::Unpinned { worker, core } => tracing::warn!(worker, core, "worker not pinned"),
+    });
+}

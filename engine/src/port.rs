@@ -1,0 +1,246 @@
+//! Ports: a thread's own lanes to all workers.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hippodrome_ringbuf::Kind;
+use hippodrome_ringbuf::doorbell::Signal;
+use hippodrome_ringbuf::lane::{self, Producer, Published, Refused};
+
+use crate::address::{ActorRef, Address, Home, Tag};
+use crate::dead_letter::DeadLetterReason;
+use crate::error::{PortError, TryTellError};
+use crate::event::SystemEvent;
+use crate::handle::{Ask, retry};
+use crate::message::{MessageType, Of};
+use crate::reply::Reply;
+use crate::shared::{Phase, PortLease, Shared};
+
+/// How long opening a port waits for a worker.
+const OPEN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A thread's own lanes to all workers of an engine: no other thread is in its way.
+///
+/// Opened by [`Handle::port`](crate::Handle::port) while the engine runs, closed by dropping it; what it has sent is
+/// still handled.
+///
+/// ```compile_fail
+/// // A port is one thread's: it sends by `&mut self`, and cannot be cloned.
+/// fn share(port: hippodrome::Port) -> (hippodrome::Port, hippodrome::Port) {
+///     (port.clone(), port)
+/// }
+/// ```
+pub struct Port {
+    lanes: Vec<Producer<MessageType>>,
+    shared: Arc<Shared>,
+}
+
+impl Port {
+    pub(crate) fn open(shared: &Arc<Shared>) -> Result<Self, PortError> {
+        if shared.phase() != Phase::Running {
+            return Err(PortError::Stopping);
+        }
+        let number = {
+            let mut taken = shared.ports.lock();
+            let limit = shared.config.max_ports;
+            let free = taken.iter().position(|taken| !taken).ok_or(PortError::TooMany { limit })?;
+            taken[free] = true;
+            free
+        };
+        let lease = Arc::new(PortLease { number, shared: Arc::downgrade(shared) });
+        let source = (shared.workers.len() + number) as u16;
+        let mut lanes = Vec::with_capacity(shared.workers.len());
+        for worker in 0..shared.workers.len() {
+            lanes.push(open_lane(shared, worker, source, lease.clone())?);
+        }
+        Ok(Self { lanes, shared: shared.clone() })
+    }
+
+    /// Sends a message, seen at once. One that cannot be accepted becomes a dead letter. Never waits.
+    #[inline]
+    pub fn tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
+        if let Err((reason, message)) = self.push_and_publish(to, message) {
+            self.bury(to.address(), message, reason);
+        }
+    }
+
+    /// Sends a message, seen at once, or gives it back. Never waits.
+    ///
+    /// # Errors
+    /// [`Full`](TryTellError::Full) if the lane is full, [`Stopped`](TryTellError::Stopped) if the engine has stopped or
+    /// is another one. Whether the actor lives is not known here: if it does not, the message becomes a dead letter.
+    #[inline]
+    pub fn try_tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), TryTellError<M>> {
+        self.push_and_publish(to, message).map_err(|(reason, message)| match reason {
+            DeadLetterReason::Full => TryTellError::Full(message),
+            _ => TryTellError::Stopped(message),
+        })
+    }
+
+    /// Sends a message, and waits up to `timeout` for room. Not to be called from a handler.
+    ///
+    /// # Errors
+    /// As for [`try_tell`](Self::try_tell), after the time is over.
+    pub fn tell_within<M: Send + 'static>(
+        &mut self,
+        timeout: Duration,
+        to: ActorRef<M>,
+        message: M,
+    ) -> Result<(), TryTellError<M>> {
+        retry(timeout, message, |message| self.try_tell(to, message))
+    }
+
+    /// Sends all messages of an iterator, in order, and publishes them together: the fastest way in. Waits up to
+    /// `timeout` in all for room. Returns how many were sent; the rest are not taken from the iterator, except for one
+    /// that is a dead letter.
+    pub fn tell_batch<M: Send + 'static>(
+        &mut self,
+        timeout: Duration,
+        to: ActorRef<M>,
+        messages: impl IntoIterator<Item = M>,
+    ) -> usize {
+        let deadline = Instant::now() + timeout;
+        let mut sent = 0;
+        for message in messages {
+            let message = match self.push(to, message) {
+                Ok(()) => {
+                    sent += 1;
+                    if self.lanes[to.home().worker()].unpublished_bytes() >= BATCH_BYTES {
+                        self.publish(to.home().worker());
+                    }
+                    continue;
+                }
+                Err((_, message)) => message,
+            };
+            self.publish_if_ours(to.home());
+            match self.tell_within(deadline.saturating_duration_since(Instant::now()), to, message) {
+                Ok(()) => sent += 1,
+                Err(error) => {
+                    let reason = match &error {
+                        TryTellError::Full(_) => DeadLetterReason::Full,
+                        TryTellError::Stopped(_) => DeadLetterReason::Shutdown,
+                    };
+                    self.bury(to.address(), error.into_message(), reason);
+                    break;
+                }
+            }
+        }
+        self.publish_if_ours(to.home());
+        sent
+    }
+
+    /// Asks an actor for a `T`, as [`Handle::ask`](crate::Handle::ask) does, through the port's lane.
+    pub fn ask<M, T>(&mut self, to: ActorRef<M>, make: impl FnOnce(Reply<T>) -> M) -> Ask<T>
+    where
+        M: Send + 'static,
+        T: Send + 'static,
+    {
+        let (sender, receiver) = self.shared.answers.channel();
+        self.tell(to, make(Reply::outside(sender)));
+        Ask::new(receiver)
+    }
+
+    #[inline]
+    fn push<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), (DeadLetterReason, M)> {
+        if to.home().node() != self.shared.node {
+            return Err((DeadLetterReason::Unreachable, message));
+        }
+        let lane = &mut self.lanes[to.home().worker()];
+        // SAFETY: `Of` describes `M`, which may be sent.
+        unsafe { lane.push(Of::<M>::ACTOR, to.tag().0, message) }.map_err(|(refused, message)| match refused {
+            Refused::Closed => (DeadLetterReason::Shutdown, message),
+            _ => (DeadLetterReason::Full, message),
+        })
+    }
+
+    #[inline]
+    fn push_and_publish<M: Send + 'static>(
+        &mut self,
+        to: ActorRef<M>,
+        message: M,
+    ) -> Result<(), (DeadLetterReason, M)> {
+        self.push(to, message)?;
+        self.publish(to.home().worker());
+        Ok(())
+    }
+
+    fn publish_if_ours(&mut self, home: Home) {
+        if home.node() == self.shared.node {
+            self.publish(home.worker());
+        }
+    }
+
+    /// Publishes the lane to a worker. What a worker that is just ending did not read any more becomes dead letters.
+    #[inline]
+    fn publish(&mut self, worker: usize) {
+        if self.lanes[worker].publish() == Published::Closed {
+            self.reclaim(worker);
+        }
+    }
+
+    #[cold]
+    fn reclaim(&mut self, worker: usize) {
+        let home = Home::new(self.shared.node, worker as u32);
+        let shared = &self.shared;
+        self.lanes[worker].reclaim(|kind, tag, message| {
+            let to = Address { home, tag: Tag(tag) };
+            let reason = DeadLetterReason::Shutdown;
+            shared.outside.count(reason);
+            shared.publish(SystemEvent::DeadLetter { to, message: kind.name(), reason });
+            // SAFETY: the lane gives each message back once.
+            unsafe { kind.drop_in_place(message) };
+        });
+    }
+
+    fn bury<M>(&self, to: Address, message: M, reason: DeadLetterReason) {
+        crate::handle::Handle::new(self.shared.clone()).bury(to, message, reason);
+    }
+}
+
+/// A batch is published when it has so many bytes.
+const BATCH_BYTES: u64 = 4096;
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        for worker in 0..self.lanes.len() {
+            if self.lanes[worker].is_closed() {
+                self.reclaim(worker);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Port {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Port({:?})", self.shared)
+    }
+}
+
+/// Makes a lane to one worker: by that worker itself, on its own thread; for a host, whose workers may be this very
+/// thread's, here.
+fn open_lane(
+    shared: &Arc<Shared>,
+    worker: usize,
+    source: u16,
+    lease: Arc<PortLease>,
+) -> Result<Producer<MessageType>, PortError> {
+    let target = &shared.workers[worker];
+    let bytes = shared.config.worker(worker).map_or(0, |settings| settings.lane_kib as usize * 1024);
+    let bell = target.bell.clone();
+    if shared.is_hosted {
+        let (producer, consumer) =
+            lane::lane(bytes, bell, Signal::Source(source)).map_err(|_| PortError::TimedOut { worker })?;
+        target.order(Box::new(move |core| core.inbound.attach(source, consumer, Some(lease))));
+        return Ok(producer);
+    }
+    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+    target.order(Box::new(move |core| {
+        if let Ok((producer, consumer)) = lane::lane(bytes, bell, Signal::Source(source)) {
+            core.inbound.attach(source, consumer, Some(lease));
+            // If nobody waits any more, the producer is dropped and the lane goes with it.
+            let _ = sender.send(producer);
+        }
+    }));
+    receiver.recv_timeout(OPEN_PATIENCE).map_err(|_| PortError::TimedOut { worker })
+}

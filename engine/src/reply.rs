@@ -1,0 +1,150 @@
+//! The right to answer one ask.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+
+use hippodrome_ringbuf::oneshot;
+
+use crate::address::{Address, Home, Tag};
+use crate::asks::{Answer, AskKey};
+use crate::context::Context;
+use crate::core::{Core, POLLED};
+use crate::dead_letter::DeadLetterReason;
+
+/// Answers one ask, once. It travels in the question, and may be kept, or sent on to another actor or thread.
+///
+/// Dropping it unanswered ends the ask at once with [`AskError::Unanswered`](crate::AskError::Unanswered). An answer
+/// that comes after the ask has ended is a dead letter.
+///
+/// # Examples
+/// ```
+/// use hippodrome::{Context, Reply};
+///
+/// enum Count {
+///     Add(u64),
+///     Total(Reply<u64>),
+/// }
+///
+/// fn handle(total: &mut u64, msg: Count, ctx: &mut Context<'_, Count>) {
+///     match msg {
+///         Count::Add(n) => *total += n,
+///         Count::Total(reply) => reply.send(ctx, *total),
+///     }
+/// }
+/// ```
+pub struct Reply<T: Send + 'static> {
+    route: Route<T>,
+}
+
+enum Route<T> {
+    /// Answered, or taken apart.
+    Nowhere,
+    /// A thread outside the engine, or a future, waits at the other end.
+    Outside(oneshot::Sender<T>),
+    /// An actor of this worker waits.
+    Actor(Home, AskKey),
+}
+
+impl<T: Send + 'static> Reply<T> {
+    pub(crate) fn to_actor(home: Home, key: AskKey) -> Self {
+        Self { route: Route::Actor(home, key) }
+    }
+
+    pub(crate) fn outside(sender: oneshot::Sender<T>) -> Self {
+        Self { route: Route::Outside(sender) }
+    }
+
+    /// Answers from a handler. Costs as much as a tell.
+    #[inline]
+    pub fn send<M: Send + 'static>(self, ctx: &mut Context<'_, M>, value: T) {
+        self.send_from(ctx.core(), value);
+    }
+
+    #[inline]
+    pub(crate) fn send_from(mut self, core: &mut Core, value: T) {
+        match std::mem::replace(&mut self.route, Route::Nowhere) {
+            Route::Actor(home, key) => core.send_answer(home, key, value),
+            Route::Outside(sender) => {
+                if let Err(value) = sender.send(value) {
+                    let to = Address { home: core.home, tag: Tag::WORKER };
+                    core.bury(to, value, DeadLetterReason::LateReply);
+                }
+            }
+            Route::Nowhere => {}
+        }
+    }
+
+    /// Answers from a thread outside the engine.
+    ///
+    /// # Errors
+    /// The answer, if the ask has ended, or its engine has.
+    pub fn send_from_outside(mut self, value: T) -> Result<(), T> {
+        match std::mem::replace(&mut self.route, Route::Nowhere) {
+            Route::Actor(home, key) => crate::shared::answer_ask(home, Answer { key, value }),
+            Route::Outside(sender) => sender.send(value),
+            Route::Nowhere => Err(value),
+        }
+    }
+}
+
+impl<T: Send + 'static> Drop for Reply<T> {
+    fn drop(&mut self) {
+        // A sender outside closes its own channel.
+        if let Route::Actor(home, key) = self.route {
+            POLLED.with(|polled| match polled.try_borrow().ok().and_then(|polled| polled.clone()) {
+                Some(orphans) => orphans.push(home, key),
+                None => crate::shared::close_ask(home, key),
+            });
+        }
+    }
+}
+
+impl<T: Send + 'static> fmt::Debug for Reply<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Reply<{}>", std::any::type_name::<T>())
+    }
+}
+
+/// Replies that were dropped unanswered on a worker's thread: their askers are told at the end of the turn.
+#[derive(Default)]
+pub(crate) struct Orphans {
+    some: Cell<bool>,
+    list: RefCell<Vec<(Home, AskKey)>>,
+}
+
+impl Orphans {
+    fn push(&self, home: Home, key: AskKey) {
+        self.some.set(true);
+        self.list.borrow_mut().push((home, key));
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.some.get()
+    }
+
+    pub(crate) fn take(&self) -> Vec<(Home, AskKey)> {
+        self.some.set(false);
+        self.list.take()
+    }
+}
+
+impl Core {
+    /// Sends an answer to the worker of the actor that asked. Answers have reserved room.
+    #[inline]
+    fn send_answer<T: Send + 'static>(&mut self, home: Home, key: AskKey, value: T) {
+        self.counters.sent += 1;
+        let answer = Answer { key, value };
+        let refused = if home == self.home {
+            // SAFETY: `Of` describes the message, which may be sent.
+            unsafe { self.local.push_reserved(crate::message::Of::<Answer<T>>::WORKER, Tag::WORKER.0, answer) }
+        } else if home.node() == self.home.node() {
+            self.outbound.send_to_worker(home.worker(), answer)
+        } else {
+            crate::shared::answer_ask(home, answer).map_err(|value| Answer { key, value })
+        };
+        if let Err(Answer { value, .. }) = refused {
+            self.bury(Address { home, tag: Tag::WORKER }, value, DeadLetterReason::Full);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The table of a worker's actors, and who gives its slots away.
+
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crossbeam_queue::SegQueue;
+
+use crate::address::Tag;
+use crate::cell::Head;
+use crate::dispatch::RunFn;
+
+/// One entry of the table: what a message needs to be handled, in half a cache line.
+#[derive(Clone, Copy)]
+#[repr(align(32))]
+pub(crate) struct Slot {
+    /// Of the actor that lives here, or of the last one that did plus one.
+    pub(crate) generation: u32,
+    pub(crate) head: Option<NonNull<Head>>,
+    /// What to do with messages now: handle, hold, refuse, move to the mailbox.
+    pub(crate) run: RunFn,
+}
+
+/// The actors of one worker, by slot.
+pub(crate) struct SlotTable {
+    slots: Vec<Slot>,
+    vacant: RunFn,
+}
+
+impl SlotTable {
+    /// Address space for `limit` actors; pages are touched as actors come. `vacant` is what runs for a slot that is
+    /// not in use, which no message reaches.
+    pub(crate) fn new(limit: usize, vacant: RunFn) -> Self {
+        Self { slots: Vec::with_capacity(limit), vacant }
+    }
+
+    /// The slot of the actor with this tag, if it lives.
+    #[inline(always)]
+    pub(crate) fn get(&self, tag: Tag) -> Option<&Slot> {
+        self.slots.get(tag.slot() as usize).filter(|slot| slot.generation == tag.generation())
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, tag: Tag) -> Option<&mut Slot> {
+        self.slots.get_mut(tag.slot() as usize).filter(|slot| slot.generation == tag.generation())
+    }
+
+    /// The head of the actor with this tag, if it lives.
+    #[inline]
+    pub(crate) fn head(&self, tag: Tag) -> Option<NonNull<Head>> {
+        self.get(tag)?.head
+    }
+
+    /// The head of the actor that lives in `slot` now.
+    pub(crate) fn tenant(&self, slot: u32) -> Option<NonNull<Head>> {
+        self.slots.get(slot as usize)?.head
+    }
+
+    pub(crate) fn install(&mut self, tag: Tag, head: NonNull<Head>, run: RunFn) {
+        let index = tag.slot() as usize;
+        if index >= self.slots.len() {
+            let vacant = Slot { generation: 0, head: None, run: self.vacant };
+            self.slots.resize(index + 1, vacant);
+        }
+        self.slots[index] = Slot { generation: tag.generation(), head: Some(head), run };
+    }
+
+    /// Takes the actor out of the table: its address is stale from now on.
+    pub(crate) fn remove(&mut self, tag: Tag) {
+        let vacant = self.vacant;
+        if let Some(slot) = self.get_mut(tag) {
+            *slot = Slot { generation: tag.generation() + 1, head: None, run: vacant };
+        }
+    }
+
+    /// The heads of all actors.
+    pub(crate) fn heads(&self) -> impl Iterator<Item = NonNull<Head>> + '_ {
+        self.slots.iter().filter_map(|slot| slot.head)
+    }
+}
+
+/// Gives slots of one worker away, to any thread: fresh ones in order, then those of actors that have stopped.
+#[derive(Debug)]
+pub(crate) struct SlotPool {
+    fresh: AtomicU32,
+    limit: u32,
+    recycled: SegQueue<Tag>,
+    taken: AtomicU32,
+}
+
+impl SlotPool {
+    pub(crate) fn new(limit: u32) -> Self {
+        Self { fresh: AtomicU32::new(0), limit, recycled: SegQueue::new(), taken: AtomicU32::new(0) }
+    }
+
+    /// A slot and its next generation, or `None` if all are taken.
+    pub(crate) fn take(&self) -> Option<Tag> {
+        let tag = self.recycled.pop().or_else(|| {
+            let fresh = self
+                .fresh
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |fresh| (fresh < self.limit).then_some(fresh + 1));
+            fresh.ok().map(|slot| Tag::new(slot, 1))
+        })?;
+        self.taken.fetch_add(1, Ordering::Relaxed);
+        Some(tag)
+    }
+
+    /// Takes back the slot of an actor that has stopped. A slot whose generations are used up is retired, so that an
+    /// address never means two actors.
+    pub(crate) fn give_back(&self, tag: Tag) {
+        self.taken.fetch_sub(1, Ordering::Relaxed);
+        let next = tag.generation() + 1;
+        if next < u32::MAX {
+            self.recycled.push(Tag::new(tag.slot(), next));
+        }
+    }
+
+    /// Slots in use; a snapshot.
+    pub(crate) fn taken(&self) -> u32 {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn limit(&self) -> u32 {
+        self.limit
+    }
+}

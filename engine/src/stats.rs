@@ -1,0 +1,313 @@
+//! Statistics: what a worker counts, and the snapshots that others see.
+
+use std::any::TypeId;
+use std::fmt;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hdrhistogram::Histogram;
+use parking_lot::Mutex;
+
+use crate::cell::{Head, Vtable};
+use crate::core::Core;
+use crate::dead_letter::{DeadLetterCounts, DeadLetterReason};
+
+/// A worker's own counts; plain numbers, since nobody else touches them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) handled: u64,
+    pub(crate) sent: u64,
+    pub(crate) flushed: u64,
+    pub(crate) turns: u64,
+    pub(crate) idle_turns: u64,
+    /// Things done that are not messages of actors.
+    pub(crate) steps: u64,
+    pub(crate) dead_letters: DeadLetterCounts,
+    pub(crate) panics: u64,
+    /// Panics of foreign code that is nobody's handler: drops of messages and states, `stopped`.
+    pub(crate) contained_panics: u64,
+    pub(crate) rescued_wakeups: u64,
+    pub(crate) parks: u64,
+    /// Orders to other workers for which even the reserved room was full.
+    pub(crate) lost_orders: u64,
+    pub(crate) mailbox_high_water: u64,
+}
+
+impl Counters {
+    /// A number that changes whenever anything was done.
+    #[inline(always)]
+    pub(crate) fn progress(&self) -> u64 {
+        self.handled + self.steps
+    }
+}
+
+/// The counts of one worker at some moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WorkerStats {
+    /// The core that the worker is pinned to.
+    pub core: Option<u32>,
+    /// Actors that live there, those included that are just being spawned.
+    pub actors: u64,
+    /// Messages handled by actors.
+    pub handled: u64,
+    /// Messages and answers sent by actors.
+    pub sent: u64,
+    /// Batches published to other workers.
+    pub flushed: u64,
+    /// Turns of the duty cycle.
+    pub turns: u64,
+    /// Turns that found nothing to do.
+    pub idle_turns: u64,
+    /// How often the worker parked.
+    pub parks: u64,
+    /// Messages that could not be handled, by reason.
+    pub dead_letters: DeadLetterCounts,
+    /// Panics of actors.
+    pub panics: u64,
+    /// Panics in drops and in `stopped`, which end nothing.
+    pub contained_panics: u64,
+    /// Wake-ups that were missed and found by the bounded park. Always 0, unless there is a defect.
+    pub rescued_wakeups: u64,
+    /// Orders to other workers that were lost because even their reserved room was full.
+    pub lost_orders: u64,
+    /// The most bytes that the local ring held at once.
+    pub local_ring_high_water_bytes: u64,
+    /// The most bytes that an outbox held at once.
+    pub outbox_high_water_bytes: u64,
+    /// The most messages that a private mailbox held, of those whose actor has stopped.
+    pub mailbox_high_water: u64,
+    /// The most timers that were armed at once.
+    pub timers_high_water: u64,
+}
+
+/// The counts of one type of actor on one worker.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ActorTypeStats {
+    /// The worker's index.
+    pub worker: usize,
+    /// The actor's Rust type.
+    pub actor_type: &'static str,
+    /// Messages handled.
+    pub handled: u64,
+    /// Messages and answers sent.
+    pub sent: u64,
+    /// How long messages waited, in nanoseconds, if histograms are switched on. Measured from the turn or the batch that
+    /// a message was sent in.
+    pub waiting_ns: Option<Histogram<u64>>,
+    /// How long handlers took, in nanoseconds, if histograms are switched on. A run of messages counts as its mean.
+    pub handling_ns: Option<Histogram<u64>>,
+}
+
+/// A snapshot of an engine.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// By worker.
+    pub workers: Vec<WorkerStats>,
+    /// By type of actor and worker.
+    pub actor_types: Vec<ActorTypeStats>,
+    /// Messages from outside that could not be accepted or handled, by reason.
+    pub outside_dead_letters: DeadLetterCounts,
+    /// Events that did not fit the event ring.
+    pub lost_events: u64,
+}
+
+impl Stats {
+    /// Messages handled by all actors.
+    #[must_use]
+    pub fn handled(&self) -> u64 {
+        self.workers.iter().map(|worker| worker.handled).sum()
+    }
+
+    /// Dead letters of all workers and of the threads outside.
+    #[must_use]
+    pub fn dead_letters(&self) -> DeadLetterCounts {
+        let mut all = self.outside_dead_letters;
+        self.workers.iter().for_each(|worker| all.add(&worker.dead_letters));
+        all
+    }
+
+    /// Wake-ups that were missed. Always 0, unless there is a defect.
+    #[must_use]
+    pub fn rescued_wakeups(&self) -> u64 {
+        self.workers.iter().map(|worker| worker.rescued_wakeups).sum()
+    }
+}
+
+/// What a worker shows of its counts. Written by the worker now and then, read by anybody.
+#[derive(Debug, Default)]
+pub(crate) struct PublishedStats {
+    worker: Mutex<WorkerStats>,
+    types: Mutex<Vec<ActorTypeStats>>,
+    /// Turns, written more often than the rest: the watchdog's pulse.
+    pub(crate) pulse: AtomicU64,
+}
+
+impl PublishedStats {
+    pub(crate) fn worker(&self) -> WorkerStats {
+        self.worker.lock().clone()
+    }
+
+    pub(crate) fn types(&self) -> Vec<ActorTypeStats> {
+        self.types.lock().clone()
+    }
+}
+
+impl Core {
+    /// Shows the worker's counts, unless somebody is just reading them.
+    pub(crate) fn publish_counters(&mut self) {
+        let shared = self.shared.clone();
+        let me = &shared.workers[self.index];
+        me.stats.pulse.store(self.counters.turns, Ordering::Relaxed);
+        if let Some(mut shown) = me.stats.worker.try_lock() {
+            *shown = self.snapshot();
+        }
+    }
+
+    fn snapshot(&self) -> WorkerStats {
+        let Counters {
+            handled,
+            sent,
+            flushed,
+            turns,
+            idle_turns,
+            parks,
+            panics,
+            contained_panics,
+            rescued_wakeups,
+            lost_orders,
+            ..
+        } = self.counters;
+        WorkerStats {
+            core: self.settings.core,
+            actors: u64::from(self.shared.workers[self.index].slots.taken()),
+            handled,
+            sent,
+            flushed,
+            turns,
+            idle_turns,
+            parks,
+            dead_letters: self.counters.dead_letters,
+            panics,
+            contained_panics,
+            rescued_wakeups,
+            lost_orders,
+            local_ring_high_water_bytes: self.local.high_water_bytes() as u64,
+            outbox_high_water_bytes: self.outbound.high_water_bytes(),
+            mailbox_high_water: self.counters.mailbox_high_water,
+            timers_high_water: self.timers.high_water() as u64,
+        }
+    }
+
+    /// Shows everything: the counts, and those of the types with their histograms.
+    pub(crate) fn publish_all(&mut self) {
+        let shared = self.shared.clone();
+        let me = &shared.workers[self.index];
+        *me.stats.worker.lock() = self.snapshot();
+        *me.stats.types.lock() = self.types.snapshot(self.index);
+    }
+}
+
+struct TypeEntry {
+    vtable: &'static Vtable,
+    id: TypeId,
+    handled: u64,
+    sent: u64,
+    histograms: Option<Box<Histograms>>,
+}
+
+struct Histograms {
+    waiting_ns: Histogram<u64>,
+    handling_ns: Histogram<u64>,
+}
+
+/// The counts of a worker's types of actors.
+pub(crate) struct TypeTable {
+    entries: Vec<TypeEntry>,
+    histograms: bool,
+}
+
+/// Nothing waits or is handled for longer than this, as far as the histograms are concerned: an hour.
+const LONGEST_NS: u64 = 3_600_000_000_000;
+
+impl TypeTable {
+    pub(crate) fn new(histograms: bool) -> Self {
+        Self { entries: Vec::new(), histograms }
+    }
+
+    #[inline(always)]
+    pub(crate) fn histograms_on(&self) -> bool {
+        self.histograms
+    }
+
+    /// The index of an actor type's counts; looked up once per actor, from the latest type backwards.
+    pub(crate) fn index_of(&mut self, vtable: &'static Vtable) -> u32 {
+        let id = (vtable.type_id)();
+        if let Some(index) = self.entries.iter().rposition(|entry| entry.id == id) {
+            return index as u32;
+        }
+        let histograms =
+            self.histograms.then(|| Box::new(Histograms { waiting_ns: histogram(), handling_ns: histogram() }));
+        self.entries.push(TypeEntry { vtable, id, handled: 0, sent: 0, histograms });
+        self.entries.len() as u32 - 1
+    }
+
+    /// Counts a run of messages for the type of the actor at `head`.
+    #[inline(always)]
+    pub(crate) fn count(&mut self, head: Option<NonNull<Head>>, handled: u64) {
+        // SAFETY: the head is the current actor's, whose cell is freed only between runs.
+        if let Some(head) = head
+            && let Some(entry) = self.entries.get_mut(unsafe { head.as_ref() }.type_index as usize)
+        {
+            entry.handled += handled;
+        }
+    }
+
+    fn snapshot(&self, worker: usize) -> Vec<ActorTypeStats> {
+        let show = |entry: &TypeEntry| ActorTypeStats {
+            worker,
+            actor_type: (entry.vtable.type_name)(),
+            handled: entry.handled,
+            sent: entry.sent,
+            waiting_ns: entry.histograms.as_ref().map(|both| both.waiting_ns.clone()),
+            handling_ns: entry.histograms.as_ref().map(|both| both.handling_ns.clone()),
+        };
+        self.entries.iter().map(show).collect()
+    }
+}
+
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("the bounds are constants that are allowed")
+}
+
+impl fmt::Display for Stats {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            formatter,
+            "{:>6} {:>5} {:>8} {:>14} {:>14} {:>12} {:>12} {:>10}",
+            "worker", "core", "actors", "handled", "sent", "turns", "idle", "dead"
+        )?;
+        for (index, worker) in self.workers.iter().enumerate() {
+            let core = worker.core.map_or_else(|| "-".to_owned(), |core| core.to_string());
+            writeln!(
+                formatter,
+                "{index:>6} {core:>5} {:>8} {:>14} {:>14} {:>12} {:>12} {:>10}",
+                worker.actors,
+                worker.handled,
+                worker.sent,
+                worker.turns,
+                worker.idle_turns,
+                worker.dead_letters.total()
+            )?;
+        }
+        for reason in DeadLetterReason::ALL {
+            let count = self.dead_letters().get(reason);
+            if count > 0 {
+                writeln!(formatter, "dead letters, {reason}: {count}")?;
+            }
+        }
+        write!(formatter, "events that did not fit: {}", self.lost_events)
+    }
+}

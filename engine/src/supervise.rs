@@ -1,0 +1,613 @@
+//! The life of actors on their worker: start, stop, failure, restart, and what parents and watchers are told.
+//!
+//! Everything here runs between messages, when no method of an actor is on the stack. What a handler orders is a
+//! [`Task`], done after its message; what concerns another worker is a message to that worker.
+//!
+//! An actor stops from the leaves up: it takes no more messages, its children stop, and when the last of them has
+//! reported, its own `stopped` runs, its state is dropped, and its parent and its watchers are told.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hippodrome_ringbuf::{LocalRing, SEGMENT_BYTES};
+
+use crate::address::{Address, Tag};
+use crate::cell::{Head, Lifecycle, NewCell};
+use crate::core::Core;
+use crate::dead_letter::DeadLetterReason;
+use crate::dispatch::{Reader, Source, run_holding, run_new, run_refusing};
+use crate::event::SystemEvent;
+use crate::message::{MessageType, WorkerMessage};
+use crate::restart::Restart;
+use crate::stop::{Stop, StopReason};
+use crate::watch::Terminated;
+
+/// Something to be done about an actor of this worker.
+pub(crate) enum Task {
+    Start(Tag),
+    Stop {
+        actor: Tag,
+        how: Stop,
+        reason: StopReason,
+    },
+    /// A child has stopped.
+    ChildGone {
+        parent: Tag,
+        child: Address,
+    },
+    /// A child has panicked and escalates.
+    ChildFailed {
+        parent: Tag,
+        message: Arc<str>,
+    },
+    /// The backoff before a restart is over.
+    BackoffOver {
+        actor: Tag,
+        incarnation: u32,
+    },
+    /// Anything else that must not happen while an actor is on the stack.
+    Call(Call),
+}
+
+/// Something to be done by the worker that it was ordered on.
+pub(crate) type Call = Box<dyn FnOnce(&mut Core)>;
+
+/// A [`Task`] for another worker.
+pub(crate) struct RemoteTask(pub(crate) Task);
+
+// SAFETY: only `Task::Call` is not `Send`, and none is ever wrapped: calls are ordered by `Core::order` alone, where they
+// are made.
+unsafe impl Send for RemoteTask {}
+
+impl WorkerMessage for RemoteTask {
+    fn run(self, core: &mut Core) {
+        core.do_task(self.0);
+    }
+}
+
+impl Core {
+    /// Queues a task, to be done as soon as no actor is on the stack.
+    pub(crate) fn order(&mut self, task: Task) {
+        self.tasks.push_back(task);
+        self.interrupt();
+    }
+
+    pub(crate) fn do_task(&mut self, task: Task) {
+        match task {
+            Task::Start(tag) => {
+                if let Some(head) = self.slots.head(tag)
+                    && head_of(head).lifecycle == Lifecycle::New
+                {
+                    self.start_actor(head);
+                }
+            }
+            Task::Stop { actor, how, reason } => self.stop_actor(actor, how, reason),
+            Task::ChildGone { parent, child } => self.child_gone(parent, child),
+            Task::ChildFailed { parent, message } => {
+                // A parent that is being restarted has stopped its children already.
+                if let Some(head) = self.slots.head(parent)
+                    && !matches!(head_of(head).lifecycle, Lifecycle::Restarting { .. })
+                {
+                    self.decide(head, message);
+                }
+            }
+            Task::BackoffOver { actor, incarnation } => self.backoff_over(actor, incarnation),
+            Task::Call(call) => call(self),
+        }
+    }
+
+    /// Does `task` on the worker where its actor lives.
+    pub(crate) fn order_at(&mut self, at: Address, task: Task) {
+        if at.home.shared() == self.home {
+            return self.order(task);
+        }
+        // Refused only if the reserved room is used up or that worker has gone: in both cases the engine is ending, or
+        // so far beyond its limits that the actors there are lost. It is counted.
+        if self.outbound.send_to_worker(at.worker(), RemoteTask(task)).is_err() {
+            self.counters.lost_orders += 1;
+        }
+    }
+
+    /// Puts a new actor into the table. It is started by its first message or by a task, whichever comes first.
+    pub(crate) fn install_actor(&mut self, cell: NewCell) {
+        let mut head = cell.into_head();
+        let me = head_of(head).me;
+        head_mut(&mut head).type_index = self.types.index_of(head_of(head).vtable);
+        self.slots.install(me.tag, head, run_new);
+        if let Some(parent) = head_of(head).parent
+            && parent.home.shared() == self.home
+        {
+            let Some(parent) = self.slots.head(parent.tag) else {
+                // The parent stopped before its child came.
+                head_mut(&mut head).parent = None;
+                return self.order(Task::Stop { actor: me.tag, how: Stop::Now, reason: StopReason::ParentStopped });
+            };
+            self.adopt(parent, head);
+        }
+        self.order(Task::Start(me.tag));
+    }
+
+    /// Links a child that lives here to its parent.
+    fn adopt(&mut self, mut parent: NonNull<Head>, mut child: NonNull<Head>) {
+        let slot = head_of(child).me.slot();
+        let next = head_of(parent).first_child;
+        head_mut(&mut child).next_sibling = next;
+        if let Some(mut next) = self.slots.tenant(next) {
+            head_mut(&mut next).previous_sibling = slot;
+        }
+        let parent = head_mut(&mut parent);
+        parent.first_child = slot;
+        parent.children += 1;
+    }
+
+    /// Makes the actor's state and starts it, after it was installed or restarted.
+    pub(crate) fn start_actor(&mut self, mut head: NonNull<Head>) {
+        let (vtable, me) = (head_of(head).vtable, head_of(head).me);
+        // SAFETY: the vtable fits the cell, which has no state now.
+        let built = catch_unwind(AssertUnwindSafe(|| unsafe { (vtable.build)(head) }));
+        self.current.tag = me.tag;
+        self.current.head = Some(head);
+        if let Err(panic) = built {
+            return self.fail_actor(head, panic);
+        }
+        let is_restart = head_of(head).incarnation > 0;
+        head_mut(&mut head).lifecycle = Lifecycle::Running;
+        self.set_run(head);
+        let event = if is_restart {
+            let restart = head_of(head).incarnation;
+            SystemEvent::Restarted { actor: me, actor_type: head_of(head).type_name(), restart }
+        } else {
+            SystemEvent::Started { actor: me, actor_type: head_of(head).type_name() }
+        };
+        self.publish_event(event);
+        // SAFETY: the vtable fits the cell, which has a state now.
+        let started = catch_unwind(AssertUnwindSafe(|| unsafe { (vtable.started)(self, head) }));
+        if let Err(panic) = started {
+            self.fail_actor(head, panic);
+        }
+    }
+
+    /// Sets what takes the actor's messages, from where it stands in its life.
+    fn set_run(&mut self, head: NonNull<Head>) {
+        let actor = head_of(head);
+        // SAFETY: the vtable fits the cell.
+        let has_mailbox = unsafe { (actor.vtable.mailbox)(head) }.is_some();
+        let run = match actor.lifecycle {
+            Lifecycle::New => run_new,
+            Lifecycle::Draining | Lifecycle::Stopping { .. } => run_refusing,
+            _ if has_mailbox => actor.vtable.run_into_mailbox,
+            Lifecycle::Restarting { .. } => run_holding,
+            Lifecycle::Running if actor.rare.as_ref().is_some_and(|rare| rare.held.is_some()) => run_holding,
+            Lifecycle::Running => actor.vtable.run,
+        };
+        if let Some(slot) = self.slots.get_mut(actor.me.tag) {
+            slot.run = run;
+        }
+    }
+
+    /// After a panic of the actor: drops its state, then lets its policy decide.
+    pub(crate) fn fail_actor(&mut self, head: NonNull<Head>, panic: Box<dyn Any + Send>) {
+        let message = panic_message(&*panic);
+        self.contain(|| drop(panic));
+        self.counters.panics += 1;
+        let mut actor = head;
+        if head_of(head).lifecycle == Lifecycle::Draining {
+            head_mut(&mut actor).rare().stop_after_restart = true;
+        }
+        self.drop_state(head);
+        self.decide(head, message);
+    }
+
+    /// What the actor's policy says of a panic: its own, or a child's that escalated.
+    fn decide(&mut self, mut head: NonNull<Head>, message: Arc<str>) {
+        let actor = head_mut(&mut head);
+        let tag = actor.me.tag;
+        if matches!(actor.lifecycle, Lifecycle::Stopping { .. }) {
+            return;
+        }
+        match actor.restart {
+            Restart::Stop => self.stop_actor(tag, Stop::Kill, StopReason::Panicked(message)),
+            Restart::Escalate => {
+                let parent = actor.parent;
+                self.stop_actor(tag, Stop::Kill, StopReason::Panicked(message.clone()));
+                if let Some(parent) = parent {
+                    self.order_at(parent, Task::ChildFailed { parent: parent.tag, message });
+                }
+            }
+            Restart::Restart { max, within, backoff } => {
+                let now_ns = self.clock.now_ns();
+                let actor = head_mut(&mut head);
+                let restarts = &mut actor.rare().restarts_ns;
+                restarts.retain(|at| now_ns.saturating_sub(*at) < nanos(within));
+                let earlier = restarts.len() as u32;
+                if earlier >= max {
+                    let event = SystemEvent::RestartsExhausted { actor: actor.me, actor_type: actor.type_name(), max };
+                    self.publish_event(event);
+                    return self.stop_actor(tag, Stop::Kill, StopReason::RestartsExhausted(message));
+                }
+                restarts.push(now_ns);
+                self.begin_restart(head, backoff.wait(earlier));
+            }
+        }
+    }
+
+    fn begin_restart(&mut self, mut head: NonNull<Head>, wait: Duration) {
+        self.drop_state(head);
+        let actor = head_mut(&mut head);
+        actor.incarnation += 1;
+        actor.lifecycle = Lifecycle::Restarting { backoff_over: wait.is_zero() };
+        let (me, incarnation) = (actor.me, actor.incarnation);
+        self.cancel_timers(head);
+        self.set_run(head);
+        self.stop_children(head, Stop::Now);
+        if !wait.is_zero() && !self.arm_backoff(me.tag, incarnation, wait) {
+            // No timer is left: restarting too early is better than never.
+            head_mut(&mut head).lifecycle = Lifecycle::Restarting { backoff_over: true };
+        }
+        self.finish_restart(head);
+    }
+
+    fn backoff_over(&mut self, tag: Tag, incarnation: u32) {
+        let Some(mut head) = self.slots.head(tag) else { return };
+        let actor = head_mut(&mut head);
+        if actor.incarnation == incarnation && matches!(actor.lifecycle, Lifecycle::Restarting { .. }) {
+            actor.lifecycle = Lifecycle::Restarting { backoff_over: true };
+            self.finish_restart(head);
+        }
+    }
+
+    /// Starts the actor again once its children have stopped and its backoff is over.
+    fn finish_restart(&mut self, head: NonNull<Head>) {
+        let actor = head_of(head);
+        if actor.children > 0 || actor.lifecycle != (Lifecycle::Restarting { backoff_over: true }) {
+            return;
+        }
+        let tag = actor.me.tag;
+        self.start_actor(head);
+        if let Some(head) = self.slots.head(tag)
+            && head_of(head).is_alive()
+        {
+            self.make_ready(head);
+        }
+    }
+
+    /// Stops the actor with this tag, or lets it stop by itself, as `how` says.
+    pub(crate) fn stop_actor(&mut self, tag: Tag, how: Stop, reason: StopReason) {
+        if self.slots.head(tag).is_none() {
+            // It may be just being installed.
+            self.run_commands();
+        }
+        let Some(mut head) = self.slots.head(tag) else { return };
+        if how == Stop::AfterQueued && self.has_queued(head) && head_of(head).lifecycle != Lifecycle::Draining {
+            return self.drain_then_stop(head);
+        }
+        let actor = head_mut(&mut head);
+        if let Lifecycle::Stopping { quietly, .. } = &mut actor.lifecycle {
+            if how == Stop::Kill && !std::mem::replace(quietly, true) {
+                self.drop_state_of_stopping(head);
+            }
+            return;
+        }
+        let was_alive = actor.is_alive();
+        let quietly = how == Stop::Kill || !was_alive;
+        // A factory that never ran has no state; it is not run only to be stopped.
+        actor.lifecycle = Lifecycle::Stopping { reason, quietly };
+        if quietly && was_alive {
+            self.drop_state_of_stopping(head);
+        }
+        self.set_run(head);
+        self.cancel_timers(head);
+        self.bury_queued(head, DeadLetterReason::Stopped);
+        self.stop_children(head, if how == Stop::Kill { Stop::Kill } else { Stop::Now });
+        self.finish_stop(tag);
+    }
+
+    /// Whether the actor has messages that were queued outside the shared ring.
+    fn has_queued(&self, head: NonNull<Head>) -> bool {
+        // SAFETY: the vtable fits the cell, and the mailbox is not borrowed.
+        let in_mailbox =
+            unsafe { (head_of(head).vtable.mailbox)(head).is_some_and(|mailbox| mailbox.as_ref().len() > 0) };
+        in_mailbox || head_of(head).rare.as_ref().is_some_and(|rare| rare.held.is_some())
+    }
+
+    /// Takes no more messages, and stops when those in the mailbox were handled.
+    fn drain_then_stop(&mut self, mut head: NonNull<Head>) {
+        match head_of(head).lifecycle {
+            Lifecycle::New => {
+                self.start_actor(head);
+                let tag = self.current.tag;
+                if self.slots.head(tag).is_some_and(|head| head_of(head).lifecycle == Lifecycle::Running) {
+                    self.drain_then_stop(head);
+                }
+            }
+            Lifecycle::Running => {
+                head_mut(&mut head).lifecycle = Lifecycle::Draining;
+                self.set_run(head);
+                self.make_ready(head);
+            }
+            // It is being restarted: it will be told again when it runs.
+            Lifecycle::Restarting { .. } => {
+                head_mut(&mut head).rare().stop_after_restart = true;
+            }
+            _ => {}
+        }
+    }
+
+    /// After the actor's mailbox or held messages were run: goes on, or stops a drained actor.
+    pub(crate) fn rest_of_mailbox(&mut self, tag: Tag) {
+        let Some(mut head) = self.slots.head(tag) else { return };
+        if !head_of(head).is_alive() {
+            return;
+        }
+        if self.has_queued(head) {
+            if head_of(head).rare.as_ref().is_some_and(|rare| rare.stop_after_restart) {
+                head_mut(&mut head).rare().stop_after_restart = false;
+                head_mut(&mut head).lifecycle = Lifecycle::Draining;
+                self.set_run(head);
+            }
+            self.make_ready(head);
+        } else if head_of(head).lifecycle == Lifecycle::Draining
+            || head_of(head).rare.as_ref().is_some_and(|rare| rare.stop_after_restart)
+        {
+            self.order(Task::Stop { actor: tag, how: Stop::Now, reason: StopReason::Stopped });
+        }
+    }
+
+    /// Drops all actors as they are, without their `stopped`. Returns how many there were.
+    pub(crate) fn drop_actors(&mut self) -> u64 {
+        let heads: Vec<_> = self.slots.heads().collect();
+        let count = heads.len() as u64;
+        for mut head in heads {
+            let actor = head_mut(&mut head);
+            let has_state = match actor.lifecycle {
+                Lifecycle::Running | Lifecycle::Draining => true,
+                Lifecycle::Stopping { quietly, .. } => !quietly,
+                Lifecycle::New | Lifecycle::Restarting { .. } => false,
+            };
+            // No parent or child is told: all of them go.
+            actor.children = 0;
+            actor.parent = None;
+            if has_state {
+                self.drop_state_of_stopping(head);
+            }
+            self.bury_queued(head, DeadLetterReason::Shutdown);
+            self.bury_actor(head, StopReason::Shutdown);
+        }
+        self.tasks.clear();
+        count
+    }
+
+    /// What was queued for the actor outside the shared ring becomes dead letters.
+    fn bury_queued(&mut self, mut head: NonNull<Head>, reason: DeadLetterReason) {
+        let me = head_of(head).me;
+        if let Some(mut held) = head_mut(&mut head).rare.as_mut().and_then(|rare| rare.held.take()) {
+            while let Some((kind, _, message)) = held.pop() {
+                // SAFETY: the message was just taken out.
+                unsafe { self.bury_raw(kind, message, me.tag, reason) };
+            }
+        }
+        // SAFETY: the vtable fits the cell, and the mailbox is not borrowed.
+        let Some(mut mailbox) = (unsafe { (head_of(head).vtable.mailbox)(head) }) else { return };
+        let name = (head_of(head).vtable.message_name)();
+        // SAFETY: the mailbox lives as long as the cell, and nothing else uses it while it is emptied.
+        self.counters.mailbox_high_water =
+            self.counters.mailbox_high_water.max(unsafe { mailbox.as_ref() }.high_water() as u64);
+        loop {
+            let mut more = false;
+            // SAFETY: as above.
+            self.contain(|| more = unsafe { mailbox.as_mut() }.discard());
+            // A message whose drop panicked was discarded too.
+            // SAFETY: as above.
+            if !more && unsafe { mailbox.as_ref() }.len() == 0 {
+                return;
+            }
+            self.report_dead_letter(me, name, reason);
+        }
+    }
+
+    fn stop_children(&mut self, head: NonNull<Head>, how: Stop) {
+        let mut slot = head_of(head).first_child;
+        while let Some(child) = self.slots.tenant(slot) {
+            slot = head_of(child).next_sibling;
+            let actor = head_of(child).me.tag;
+            self.order(Task::Stop { actor, how, reason: StopReason::ParentStopped });
+        }
+        let Some(rare) = &head_of(head).rare else { return };
+        for child in rare.remote_children.clone() {
+            self.order_at(child, Task::Stop { actor: child.tag, how, reason: StopReason::ParentStopped });
+        }
+    }
+
+    /// Ends an actor whose children have all stopped.
+    fn finish_stop(&mut self, tag: Tag) {
+        let Some(mut head) = self.slots.head(tag) else { return };
+        let actor = head_of(head);
+        let Lifecycle::Stopping { reason, quietly } = actor.lifecycle.clone() else { return };
+        if actor.children > 0 {
+            return;
+        }
+        let vtable = actor.vtable;
+        if !quietly {
+            self.current.tag = tag;
+            self.current.head = Some(head);
+            // SAFETY: the vtable fits the cell, which has a state: `quietly` says where it has none.
+            if catch_unwind(AssertUnwindSafe(|| unsafe { (vtable.stopped)(self, head) })).is_err() {
+                self.counters.contained_panics += 1;
+            }
+            self.current.head = None;
+            // What `stopped` spawned stops too, before its parent does.
+            if head_of(head).children > 0 {
+                if let Lifecycle::Stopping { quietly, .. } = &mut head_mut(&mut head).lifecycle {
+                    *quietly = true;
+                }
+                self.drop_state_of_stopping(head);
+                return self.stop_children(head, Stop::Now);
+            }
+            self.drop_state_of_stopping(head);
+        }
+        self.bury_actor(head, reason);
+    }
+
+    /// Takes a stopped actor out of the table, tells who wants to know, and frees it.
+    fn bury_actor(&mut self, mut head: NonNull<Head>, reason: StopReason) {
+        let actor = head_mut(&mut head);
+        let (me, actor_type, parent, vtable) = (actor.me, actor.type_name(), actor.parent, actor.vtable);
+        self.cancel_timers(head);
+        self.unlink(head);
+        self.slots.remove(me.tag);
+        if self.current.head == Some(head) {
+            self.current.head = None;
+        }
+        let rare = head_mut(&mut head).rare.take();
+        // SAFETY: the actor is out of the table, its state was dropped, and nothing else holds the cell.
+        self.contain(|| unsafe { (vtable.free)(head) });
+        self.shared.workers[self.index].slots.give_back(me.tag);
+        if let Some(rare) = rare {
+            if let Some(name) = &rare.name {
+                self.shared.names.release(name, me);
+            }
+            for watcher in rare.watchers {
+                let terminated = Terminated { actor: me, reason: reason.clone() };
+                (watcher.notify)(Some(self), terminated);
+            }
+        }
+        self.publish_event(SystemEvent::Stopped { actor: me, actor_type, reason });
+        if let Some(parent) = parent {
+            self.order_at(parent, Task::ChildGone { parent: parent.tag, child: me });
+        }
+    }
+
+    /// Takes the actor out of its parent's list of children.
+    fn unlink(&mut self, head: NonNull<Head>) {
+        let (next, previous, parent) =
+            (head_of(head).next_sibling, head_of(head).previous_sibling, head_of(head).parent);
+        if let Some(mut next) = self.slots.tenant(next) {
+            head_mut(&mut next).previous_sibling = previous;
+        }
+        if let Some(mut previous) = self.slots.tenant(previous) {
+            head_mut(&mut previous).next_sibling = next;
+        } else if let Some(parent) = parent.filter(|parent| parent.home.shared() == self.home)
+            && let Some(mut parent) = self.slots.head(parent.tag)
+        {
+            head_mut(&mut parent).first_child = next;
+        }
+    }
+
+    fn child_gone(&mut self, parent: Tag, child: Address) {
+        let Some(mut head) = self.slots.head(parent) else { return };
+        let actor = head_mut(&mut head);
+        actor.children = actor.children.saturating_sub(1);
+        if child.home.shared() != self.home
+            && let Some(rare) = &mut actor.rare
+        {
+            rare.remote_children.retain(|other| *other != child);
+        }
+        if actor.children == 0 {
+            match actor.lifecycle {
+                Lifecycle::Restarting { .. } => self.finish_restart(head),
+                Lifecycle::Stopping { .. } => self.finish_stop(parent),
+                _ => {}
+            }
+        }
+    }
+
+    /// Drops the state of an actor that is alive; it has none afterwards.
+    fn drop_state(&mut self, mut head: NonNull<Head>) {
+        if head_of(head).is_alive() {
+            // Before the drop, which may panic: the state must not be dropped again.
+            head_mut(&mut head).lifecycle = Lifecycle::Restarting { backoff_over: false };
+            self.drop_state_of_stopping(head);
+        }
+    }
+
+    /// Drops a state that the caller knows to be there.
+    fn drop_state_of_stopping(&mut self, head: NonNull<Head>) {
+        let vtable = head_of(head).vtable;
+        // SAFETY: the vtable fits the cell, and the caller knows that it has a state, which is not used again.
+        self.contain(|| unsafe { (vtable.drop_state)(head) });
+    }
+
+    /// Keeps a message for an actor that is being restarted. Returns whether there was room.
+    ///
+    /// # Safety
+    /// `message` is a valid message of `kind`, not used again if this returns `true`.
+    pub(crate) unsafe fn hold(
+        &mut self,
+        mut head: NonNull<Head>,
+        kind: &'static MessageType,
+        tag: Tag,
+        message: *mut u8,
+    ) -> bool {
+        let limit = self.settings.local_ring_limit_kib as usize * 1024;
+        let held = &mut head_mut(&mut head).rare().held;
+        let held = held.get_or_insert_with(|| LocalRing::new(2 * SEGMENT_BYTES, limit));
+        // SAFETY: the caller's contract.
+        unsafe { held.push_raw(kind, tag.0, message) }
+    }
+
+    /// Runs what was held for an actor that runs again, within the slice.
+    pub(crate) fn run_held(&mut self, mut head: NonNull<Head>) {
+        let tag = self.current.tag;
+        let run = head_of(head).vtable.run;
+        while self.counters.handled < self.limit {
+            let Some(rare) = &mut head_mut(&mut head).rare else { return };
+            let Some(held) = &mut rare.held else { return };
+            let Some(front) = held.front() else {
+                rare.held = None;
+                return self.set_run(head);
+            };
+            self.reader = Reader { source: Source::Held(tag), cursor: front.as_ptr(), end: held.back() };
+            // SAFETY: the vtable fits the cell, which has a state; `front` is an envelope for this actor.
+            unsafe { run(self, head) };
+            self.settle_reader();
+            self.reader.source = Source::Nothing;
+        }
+    }
+
+    /// Says how far the held messages of the actor were read.
+    ///
+    /// # Safety
+    /// As for [`LocalRing::set_front`].
+    pub(crate) unsafe fn set_held_front(&mut self, tag: Tag, cursor: *mut u8) {
+        if let Some(mut head) = self.slots.head(tag)
+            && let Some(rare) = &mut head_mut(&mut head).rare
+            && let Some(held) = &mut rare.held
+        {
+            // SAFETY: the caller's contract.
+            unsafe { held.set_front(cursor) }
+        }
+    }
+
+    /// Whether any actor holds messages until it runs again.
+    pub(crate) fn has_held_messages(&self) -> bool {
+        self.slots.heads().any(|head| self.has_queued(head))
+    }
+}
+
+/// The head of an actor of this worker.
+fn head_of<'a>(head: NonNull<Head>) -> &'a Head {
+    // SAFETY: heads come from the worker's table, whose cells live until `bury_actor`; all of this file runs on the
+    // worker's thread with no method of an actor on the stack, and a borrow is not kept across a change of the head.
+    unsafe { head.as_ref() }
+}
+
+/// The head of an actor of this worker, to change it.
+fn head_mut(head: &mut NonNull<Head>) -> &mut Head {
+    // SAFETY: as in `head_of`.
+    unsafe { head.as_mut() }
+}
+
+/// What a panic said, if it said it in words.
+fn panic_message(panic: &(dyn Any + Send)) -> Arc<str> {
+    let text = panic.downcast_ref::<&'static str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    Arc::from(text.unwrap_or("a panic without a message"))
+}
+
+/// A duration in nanoseconds, at most `u64::MAX` of them.
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,188 @@
+//! Sending: from the actor that is running, and from the worker itself.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::actor::Actor;
+use crate::address::{ActorRef, Address, Tag};
+use crate::cell::{Lifecycle, MailboxControl};
+use crate::core::Core;
+use crate::dead_letter::DeadLetterReason;
+use crate::error::{SpawnError, TryTellError};
+use crate::mailbox::{Mailbox, Put};
+use crate::message::Of;
+use crate::shared::Phase;
+use crate::spawn::Props;
+
+/// A message that was not accepted.
+pub(crate) struct Refused<M> {
+    pub(crate) reason: DeadLetterReason,
+    pub(crate) message: M,
+}
+
+impl Core {
+    /// Sends a message; one that is refused becomes a dead letter.
+    #[inline(always)]
+    pub(crate) fn tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
+        if let Err(refused) = self.send(to, message) {
+            self.bury_refused(to.address(), refused);
+        }
+    }
+
+    /// Reports a refused message as dead, and drops it.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn bury_refused<M>(&mut self, to: Address, refused: Refused<M>) {
+        self.bury(to, refused.message, refused.reason);
+    }
+
+    /// Writes a message where its receiver's worker will find it.
+    #[inline(always)]
+    pub(crate) fn send<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), Refused<M>> {
+        self.counters.sent += 1;
+        if to.home() == self.home {
+            // SAFETY: `Of` describes `M`, which may be sent.
+            unsafe { self.local.push(Of::<M>::ACTOR, to.tag().0, message) }
+                .map_err(|message| Refused { reason: DeadLetterReason::Full, message })
+        } else {
+            self.send_far(to, message)
+        }
+    }
+
+    /// To another worker, or into a private mailbox.
+    #[inline(never)]
+    fn send_far<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), Refused<M>> {
+        let home = to.home();
+        if home.node() != self.home.node() {
+            return Err(Refused { reason: DeadLetterReason::Unreachable, message });
+        }
+        if home.shared() == self.home {
+            return self.send_private(to, message);
+        }
+        self.outbound.send(home.worker(), to.tag(), message).map_err(|message| {
+            let reason = if self.phase == Phase::Ending { DeadLetterReason::Shutdown } else { DeadLetterReason::Full };
+            Refused { reason, message }
+        })
+    }
+
+    /// Puts a message straight into the private mailbox of an actor of this worker. All its messages from this worker
+    /// go this way, so that their order holds.
+    fn send_private<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), Refused<M>> {
+        let stopped = |message| Refused { reason: DeadLetterReason::Stopped, message };
+        if self.slots.head(to.tag()).is_none() {
+            self.run_commands();
+        }
+        let Some(head) = self.slots.head(to.tag()) else { return Err(stopped(message)) };
+        // SAFETY: the table's heads are valid, and this borrow ends at once.
+        let (lifecycle, vtable) = unsafe { (&head.as_ref().lifecycle, head.as_ref().vtable) };
+        if matches!(lifecycle, Lifecycle::Stopping { .. } | Lifecycle::Draining) {
+            return Err(stopped(message));
+        }
+        // SAFETY: the vtable fits the cell. The mailbox is borrowed only here: whoever runs it lets go of it before it
+        // calls a handler.
+        let Some(mailbox) = (unsafe { (vtable.mailbox)(head) }) else { return Err(stopped(message)) };
+        // SAFETY: the address is of an actor that takes `M`, so its mailbox is one of `M`.
+        let mailbox = unsafe { mailbox.cast::<Mailbox<M>>().as_mut() };
+        debug_assert!(mailbox.len() < usize::MAX);
+        let put = mailbox.put(message);
+        self.make_ready(head);
+        match put {
+            Put::Stored => {}
+            Put::Conflated(older) => self.bury(to.address(), older, DeadLetterReason::Conflated),
+            Put::DroppedOldest(oldest) => self.bury(to.address(), oldest, DeadLetterReason::DroppedOldest),
+            Put::DroppedNewest(newest) => self.bury(to.address(), newest, DeadLetterReason::DroppedNewest),
+            Put::Rejected(message) => return Err(Refused { reason: DeadLetterReason::MailboxFull, message }),
+        }
+        Ok(())
+    }
+
+    #[inline]
+    pub(crate) fn try_tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), TryTellError<M>> {
+        if to.home() == self.home && self.slots.get(to.tag()).is_none() && !self.is_coming(to.tag()) {
+            return Err(TryTellError::Stopped(message));
+        }
+        self.send(to, message).map_err(|Refused { reason, message }| match reason {
+            DeadLetterReason::Full | DeadLetterReason::MailboxFull => TryTellError::Full(message),
+            _ => TryTellError::Stopped(message),
+        })
+    }
+
+    /// Whether an actor that is not in the table is just being installed.
+    #[cold]
+    fn is_coming(&mut self, tag: Tag) -> bool {
+        self.run_commands() && self.slots.get(tag).is_some()
+    }
+
+    /// Sends a message that has reserved room, for notices without which others could not go on.
+    pub(crate) fn tell_reserved<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
+        self.counters.sent += 1;
+        let refused = if to.home().shared() == self.home {
+            let express = ReservedTell { to, message };
+            // SAFETY: `Of` describes the message, which may be sent.
+            unsafe { self.local.push_reserved(Of::<ReservedTell<M>>::WORKER, Tag::WORKER.0, express) }
+        } else if to.home().node() == self.home.node() {
+            self.outbound.send_to_worker(to.home().worker(), ReservedTell { to, message })
+        } else {
+            Err(ReservedTell { to, message })
+        };
+        if let Err(ReservedTell { to, message }) = refused {
+            self.bury(to.address(), message, DeadLetterReason::Full);
+        }
+    }
+
+    /// Hands a message to an actor of this worker at once. No actor may be on the stack.
+    pub(crate) fn deliver<M: Send + 'static>(&mut self, to: Tag, message: M) {
+        // SAFETY: `Of` describes `M`, which may be sent.
+        if let Err(message) = unsafe { self.express.push(Of::<M>::ACTOR, to.0, message) } {
+            return self.bury(Address { home: self.home, tag: to }, message, DeadLetterReason::Full);
+        }
+        self.drain_express(true);
+    }
+
+    /// Runs something on behalf of an actor; a panic in it is the actor's.
+    pub(crate) fn contain_for(&mut self, actor: Tag, run: impl FnOnce(&mut Self)) {
+        self.current.tag = actor;
+        self.current.head = self.slots.head(actor);
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run(self))) {
+            self.recover(panic);
+        }
+        if !self.tasks.is_empty() {
+            self.do_tasks();
+        }
+    }
+
+    pub(crate) fn spawn_child<A, F>(&mut self, props: Props<A::Msg>, factory: F) -> Result<ActorRef<A::Msg>, SpawnError>
+    where
+        A: Actor,
+        F: FnMut() -> A + Send + 'static,
+    {
+        let parent = self.me();
+        let (cell, child) = self.shared.prepare::<A, F>(props, Some(parent), Some(self.index), factory)?;
+        if child.home().shared() == self.home {
+            self.install_actor(cell);
+            return Ok(child);
+        }
+        if let Some(mut head) = self.current.head {
+            // SAFETY: the head is the current actor's; only its state is borrowed by its handler.
+            let head = unsafe { head.as_mut() };
+            head.children += 1;
+            head.rare().remote_children.push(child.address());
+        }
+        // By a command and not through the lane: whoever is told the address can count on finding it there.
+        self.shared.workers[child.home().worker()].order(Box::new(move |core| core.install_actor(cell)));
+        Ok(child)
+    }
+}
+
+/// A message with reserved room, on its way to its worker.
+pub(crate) struct ReservedTell<M> {
+    to: ActorRef<M>,
+    message: M,
+}
+
+impl<M: Send + 'static> crate::message::WorkerMessage for ReservedTell<M> {
+    const IS_USERS: bool = true;
+
+    fn run(self, core: &mut Core) {
+        core.deliver(self.to.tag(), self.message);
+    }
+}

@@ -1,0 +1,196 @@
+//! A worker: a core with its duty cycle, and how it waits when a turn did nothing.
+
+use std::fmt;
+use std::time::Duration;
+
+use crossbeam_utils::Backoff;
+use hippodrome_ringbuf::doorbell::Woken;
+
+use crate::config::WaitStrategy;
+use crate::core::{Core, POLLED};
+use crate::shared::Phase;
+
+/// The longest that a worker parks: what bounds a defect, were there one.
+const LONGEST_PARK: Duration = Duration::from_millis(10);
+
+/// One worker of a [hosted](crate::Builder::seats) engine: the program runs it by calling [`poll`](Self::poll).
+///
+/// It stays on the thread that made it. Dropping it without a shutdown abandons its actors: they are dropped, and what
+/// was queued for them is counted as dead letters.
+pub struct Worker {
+    core: Box<Core>,
+    is_finished: bool,
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Worker({})", self.core.index)
+    }
+}
+
+impl Worker {
+    pub(crate) fn new(core: Box<Core>) -> Self {
+        core.bell.attach_current_thread();
+        Self { core, is_finished: false }
+    }
+
+    /// The worker's index.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.core.index
+    }
+
+    /// Runs turns until one found nothing to do, or `budget` messages were handled; the last turn may go beyond by what
+    /// the configuration allows one. Never waits. Returns how many were handled.
+    ///
+    /// # Panics
+    /// If called from a handler, which would run actors within actors.
+    pub fn poll(&mut self, budget: u64) -> u64 {
+        let before = self.core.counters.handled;
+        let _polled = Polled::enter(&self.core);
+        while self.turn() && self.core.counters.handled - before < budget {}
+        self.core.counters.handled - before
+    }
+
+    /// Whether the engine has ended and this worker's part is done.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.is_finished
+    }
+
+    /// Shows the worker's statistics.
+    pub(crate) fn publish(&mut self) {
+        self.core.publish_all();
+    }
+
+    fn turn(&mut self) -> bool {
+        if self.core.phase == Phase::Ending {
+            self.is_finished = self.is_finished || self.core.try_end();
+            return false;
+        }
+        let worked = self.core.turn();
+        if self.core.phase != Phase::Running {
+            self.core.report_quiet();
+        }
+        worked
+    }
+
+    /// Runs until the engine ends, waiting as configured.
+    pub(crate) fn run(mut self) {
+        let _polled = Polled::enter(&self.core);
+        let mut waiting = Waiting::new(&self.core);
+        while !self.is_finished {
+            if self.turn() {
+                waiting.reset();
+            } else {
+                waiting.wait(&mut self.core);
+            }
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            self.core.abandon();
+        }
+    }
+}
+
+/// Marks the thread as polling a worker, while it lives.
+struct Polled;
+
+impl Polled {
+    fn enter(core: &Core) -> Self {
+        POLLED.with(|polled| {
+            let mut polled = polled.borrow_mut();
+            assert!(polled.is_none(), "a worker was polled from a handler of a worker");
+            *polled = Some(core.orphans.clone());
+        });
+        Self
+    }
+}
+
+impl Drop for Polled {
+    fn drop(&mut self) {
+        POLLED.with(|polled| *polled.borrow_mut() = None);
+    }
+}
+
+/// How a worker waits: the state of its strategy between turns that did nothing.
+struct Waiting {
+    strategy: WaitStrategy,
+    spins: u32,
+    idle: u32,
+    /// Whether other workers may need this core: then even a busy-spinning one lets them have it now and then.
+    shares_core: bool,
+}
+
+/// Idle turns after which a busy-spinning worker that shares its core yields once.
+const SPINS_BEFORE_SHARING: u32 = 64;
+
+impl Waiting {
+    fn new(core: &Core) -> Self {
+        let settings = &core.settings;
+        Self {
+            strategy: settings.wait,
+            spins: settings.spins,
+            idle: 0,
+            shares_core: core.shared.is_oversubscribed(core.index),
+        }
+    }
+
+    fn reset(&mut self) {
+        self.idle = 0;
+    }
+
+    fn wait(&mut self, core: &mut Core) {
+        self.idle = self.idle.saturating_add(1);
+        // While the engine ends, nobody rings for every step: look again soon.
+        if core.phase != Phase::Running {
+            return std::thread::yield_now();
+        }
+        let patience = if self.shares_core { self.spins.min(SPINS_BEFORE_SHARING) } else { self.spins };
+        match self.strategy {
+            WaitStrategy::BusySpin if self.shares_core && self.idle.is_multiple_of(SPINS_BEFORE_SHARING) => {
+                std::thread::yield_now();
+            }
+            _ if self.idle < patience => std::hint::spin_loop(),
+            WaitStrategy::BusySpin => std::hint::spin_loop(),
+            WaitStrategy::SpinThenYield => std::thread::yield_now(),
+            WaitStrategy::SpinThenPark => core.park(),
+        }
+    }
+}
+
+impl Core {
+    /// Parks until somebody rings, the next timer is due, or the longest park is over.
+    fn park(&mut self) {
+        if self.unwatch_all() {
+            return;
+        }
+        let timeout = match self.timers.next_deadline_ns() {
+            Some(deadline_ns) => Duration::from_nanos(deadline_ns.saturating_sub(self.clock.now_ns())),
+            None => LONGEST_PARK,
+        };
+        if timeout.is_zero() {
+            return self.look_at_time();
+        }
+        self.counters.parks += 1;
+        self.publish_counters();
+        let woken = self.bell.clone().park(timeout.min(LONGEST_PARK));
+        if woken == Woken::TimedOut {
+            self.check_unwatched();
+            self.look_at_time();
+        }
+    }
+}
+
+/// Waits a little between looks at something that another thread does.
+pub(crate) fn snooze(backoff: &Backoff) {
+    if backoff.is_completed() {
+        std::thread::sleep(Duration::from_micros(100));
+    } else {
+        backoff.snooze();
+    }
+}
