@@ -30,8 +30,6 @@ pub(crate) struct Head {
     pub(crate) lifecycle: Lifecycle,
     /// Counted up at each restart, so that timers and answers of an earlier life are known.
     pub(crate) incarnation: u32,
-    /// The actor type's index in the worker's statistics.
-    pub(crate) type_index: u32,
     /// All children, here and elsewhere.
     pub(crate) children: u32,
     /// The children on this worker, as a list of slots through `next_sibling` and `previous_sibling`.
@@ -113,13 +111,19 @@ pub(crate) trait MailboxControl {
     fn high_water(&self) -> usize;
 }
 
-/// An actor's memory.
+/// An actor's memory, as far as handling messages needs it: the same whatever its factory is.
 #[repr(C)]
-pub(crate) struct Cell<A: Actor, F> {
+pub(crate) struct Body<A: Actor> {
     head: Head,
     mailbox: Option<Box<Mailbox<A::Msg>>>,
-    factory: F,
     state: MaybeUninit<A>,
+}
+
+/// An actor's memory.
+#[repr(C)]
+struct Cell<A: Actor, F> {
+    body: Body<A>,
+    factory: F,
 }
 
 /// The cell of an actor that is on its way to its worker.
@@ -140,7 +144,6 @@ impl NewCell {
             parent: head.parent,
             lifecycle: Lifecycle::New,
             incarnation: 0,
-            type_index: 0,
             children: 0,
             first_child: NO_SLOT,
             next_sibling: NO_SLOT,
@@ -149,7 +152,8 @@ impl NewCell {
             restart: head.restart,
             rare: head.name.map(|name| Box::new(Rare { name: Some(name), ..Rare::default() })),
         };
-        let cell = Box::new(Cell { head, mailbox, factory, state: MaybeUninit::<A>::uninit() });
+        let body = Body { head, mailbox, state: MaybeUninit::<A>::uninit() };
+        let cell = Box::new(Cell { body, factory });
         Self(NonNull::from(Box::leak(cell)).cast())
     }
 
@@ -192,26 +196,7 @@ impl Head {
     }
 }
 
-impl<A, F> Cell<A, F>
-where
-    A: Actor,
-    F: FnMut() -> A + Send + 'static,
-{
-    const VTABLE: &'static Vtable = &Vtable {
-        type_id: TypeId::of::<A>,
-        type_name: std::any::type_name::<A>,
-        message_name: std::any::type_name::<A::Msg>,
-        run: run_actor::<A, F>,
-        run_into_mailbox: run_into_mailbox::<A, F>,
-        run_mailbox: run_mailbox::<A, F>,
-        build: Self::build,
-        started: Self::started,
-        stopped: Self::stopped,
-        drop_state: Self::drop_state,
-        mailbox: Self::mailbox_control,
-        free: Self::free,
-    };
-
+impl<A: Actor> Body<A> {
     /// The state of the actor at `head`.
     ///
     /// # Safety
@@ -219,7 +204,7 @@ where
     #[inline(always)]
     pub(crate) unsafe fn state<'a>(head: NonNull<Head>) -> &'a mut A {
         // SAFETY: the caller's contract; only the field is borrowed, not the cell.
-        unsafe { (*(&raw mut (*head.cast::<Self>().as_ptr()).state)).assume_init_mut() }
+        unsafe { (*head.cast::<Self>().as_ptr()).state.assume_init_mut() }
     }
 
     /// The private mailbox of the actor at `head`.
@@ -229,16 +214,7 @@ where
     #[inline(always)]
     pub(crate) unsafe fn mailbox<'a>(head: NonNull<Head>) -> Option<&'a mut Mailbox<A::Msg>> {
         // SAFETY: the caller's contract; only the field is borrowed, not the cell.
-        unsafe { (*(&raw mut (*head.cast::<Self>().as_ptr()).mailbox)).as_deref_mut() }
-    }
-
-    unsafe fn build(head: NonNull<Head>) {
-        // SAFETY: called by the worker for a cell of this type without a state.
-        unsafe {
-            let cell = head.cast::<Self>().as_ptr();
-            let state = (*(&raw mut (*cell).factory))();
-            (*(&raw mut (*cell).state)).write(state);
-        }
+        unsafe { (*head.cast::<Self>().as_ptr()).mailbox.as_deref_mut() }
     }
 
     unsafe fn started(core: &mut Core, head: NonNull<Head>) {
@@ -253,12 +229,42 @@ where
 
     unsafe fn drop_state(head: NonNull<Head>) {
         // SAFETY: called by the worker for a cell of this type with a state, which it does not use again.
-        unsafe { (*(&raw mut (*head.cast::<Self>().as_ptr()).state)).assume_init_drop() }
+        unsafe { (*head.cast::<Self>().as_ptr()).state.assume_init_drop() }
     }
 
     unsafe fn mailbox_control(head: NonNull<Head>) -> Option<NonNull<dyn MailboxControl>> {
         // SAFETY: called by the worker for a cell of this type.
         unsafe { Self::mailbox(head) }.map(|mailbox| NonNull::from(mailbox as &mut dyn MailboxControl))
+    }
+}
+
+impl<A, F> Cell<A, F>
+where
+    A: Actor,
+    F: FnMut() -> A + Send + 'static,
+{
+    const VTABLE: &'static Vtable = &Vtable {
+        type_id: TypeId::of::<A>,
+        type_name: std::any::type_name::<A>,
+        message_name: std::any::type_name::<A::Msg>,
+        run: run_actor::<A>,
+        run_into_mailbox: run_into_mailbox::<A>,
+        run_mailbox: run_mailbox::<A>,
+        build: Self::build,
+        started: Body::<A>::started,
+        stopped: Body::<A>::stopped,
+        drop_state: Body::<A>::drop_state,
+        mailbox: Body::<A>::mailbox_control,
+        free: Self::free,
+    };
+
+    unsafe fn build(head: NonNull<Head>) {
+        // SAFETY: called by the worker for a cell of this type without a state.
+        unsafe {
+            let cell = head.cast::<Self>().as_ptr();
+            let state = ((*cell).factory)();
+            (*cell).body.state.write(state);
+        }
     }
 
     unsafe fn free(head: NonNull<Head>) {

@@ -21,21 +21,24 @@ use crate::cell::{Head, Lifecycle};
 use crate::clock::Clock;
 use crate::config::WorkerSettings;
 use crate::dead_letter::DeadLetterReason;
-use crate::dispatch::{Reader, Source, run_vacant};
+use crate::dispatch::{Reader, Source};
 use crate::event::SystemEvent;
 use crate::inbound::Inbound;
-use crate::message::MessageType;
+use crate::message::{MessageType, Of};
 use crate::outbound::Outbound;
 use crate::reply::Orphans;
 use crate::shared::{Phase, Shared};
 use crate::slots::SlotTable;
 use crate::stats::{Counters, TypeTable};
+use crate::stopwatch::{Mark, Off, On, Stopwatch};
 use crate::supervise::Task;
 use crate::timers::Timers;
 
 /// The actor that is running, or the last one that ran.
 pub(crate) struct Current {
     pub(crate) tag: Tag,
+    /// Its type's index in the statistics.
+    pub(crate) type_index: u32,
     pub(crate) head: Option<NonNull<Head>>,
 }
 
@@ -66,6 +69,9 @@ pub(crate) struct Core {
     pub(crate) ready: VecDeque<Tag>,
 
     pub(crate) types: TypeTable,
+    /// When what is being read was sent, at the earliest, if that is measured.
+    pub(crate) sent_ns: Option<u64>,
+    local_sent_ns: Option<u64>,
     pub(crate) timers: Timers,
     pub(crate) asks: Asks,
     pub(crate) bus: WorkerBus,
@@ -120,14 +126,14 @@ impl Core {
         Box::new(Self {
             home: Home::new(shared.node, index as u32),
             reader: Reader { source: Source::Nothing, cursor: std::ptr::null_mut(), end: std::ptr::null_mut() },
-            current: Current { tag: Tag::WORKER, head: None },
+            current: Current { tag: Tag::WORKER, type_index: 0, head: None },
             counters: Counters::default(),
             limit: 0,
             local: LocalRing::new(
                 settings.local_ring_kib as usize * 1024,
                 settings.local_ring_limit_kib as usize * 1024,
             ),
-            slots: SlotTable::new(config.max_actors as usize, run_vacant),
+            slots: SlotTable::new(config.max_actors as usize),
             tasks: VecDeque::with_capacity(64),
             interrupted_limit: None,
             outbound,
@@ -138,6 +144,8 @@ impl Core {
             is_reserved: false,
             ready: VecDeque::with_capacity(64),
             types: TypeTable::new(config.histograms),
+            sent_ns: None,
+            local_sent_ns: None,
             timers: Timers::new(config, now_ns),
             asks: Asks::new(config.max_asks),
             bus: WorkerBus::new(bus.0, bus.1),
@@ -164,7 +172,9 @@ impl Core {
     pub(crate) fn turn(&mut self) -> bool {
         let before = self.counters.progress();
         self.counters.turns += 1;
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.duties())) {
+        let measured = self.types.histograms_on();
+        let duties = || if measured { self.duties::<On>() } else { self.duties::<Off>() };
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(duties)) {
             self.recover(panic);
         }
         if !self.outbound.is_clean() {
@@ -178,15 +188,15 @@ impl Core {
         worked
     }
 
-    fn duties(&mut self) {
+    fn duties<W: Stopwatch>(&mut self) {
         if self.bell.is_rung() {
             self.answer_bell();
         }
-        self.poll_lanes();
+        self.poll_lanes::<W>();
         if self.ingress_watched {
             self.poll_ingress();
         }
-        self.drain_local();
+        self.drain_local::<W>();
         if !self.tasks.is_empty() {
             self.do_tasks();
         }
@@ -264,10 +274,9 @@ impl Core {
         }
     }
 
-    /// After each run: counts it for its type, and does what the run ordered. Returns whether the slice goes on.
+    /// After each run: does what it ordered. Returns whether the slice goes on.
     #[inline(always)]
-    fn after_run(&mut self, before: u64) -> bool {
-        self.types.count(self.current.head, self.counters.handled - before);
+    fn after_run(&mut self) -> bool {
         if !self.tasks.is_empty() {
             self.do_tasks();
         }
@@ -278,6 +287,8 @@ impl Core {
     #[cold]
     #[inline(never)]
     pub(crate) fn do_tasks(&mut self) {
+        // A task may hand out messages and panic there: what was read before it must not be read again.
+        self.settle_reader();
         self.current.head = None;
         while let Some(task) = self.tasks.pop_front() {
             self.counters.steps += 1;
@@ -288,43 +299,67 @@ impl Core {
         }
     }
 
-    fn drain_local(&mut self) {
+    fn drain_local<W: Stopwatch>(&mut self) {
         self.grant(self.shared.config.turn_budget);
-        while let Some(front) = self.local.front() {
-            self.reader = Reader { source: Source::Local, cursor: front.as_ptr(), end: front.as_ptr() };
-            let before = self.counters.handled;
-            // SAFETY: `front` is an envelope.
-            unsafe { self.dispatch() };
-            self.settle_reader();
-            if !self.after_run(before) {
+        if W::IS_ON {
+            self.mark_local();
+        }
+        let Some(front) = self.local.front() else { return };
+        self.reader = Reader { source: Source::Local, cursor: front.as_ptr(), end: front.as_ptr() };
+        loop {
+            // SAFETY: the cursor is at an envelope or at a jump, which is nobody's.
+            unsafe { self.dispatch::<W>() };
+            if !self.after_run() || self.reader.cursor == self.local.back() {
                 break;
             }
         }
+        self.settle_reader();
+        self.reader.source = Source::Nothing;
+        if W::IS_ON {
+            self.local_sent_ns = self.sent_ns;
+        }
     }
 
-    fn poll_lanes(&mut self) {
+    /// Notes the time in the local ring, in front of what is sent in this turn.
+    fn mark_local(&mut self) {
+        self.sent_ns = self.local_sent_ns;
+        let mark = Mark { sent_ns: self.clock.now_ns() };
+        if !self.local.is_empty() {
+            // SAFETY: `Of` describes the message. Without room the times are only less exact.
+            let _ = unsafe { self.local.push(Of::<Mark>::WORKER, Tag::WORKER.0, mark) };
+        } else {
+            self.sent_ns = Some(mark.sent_ns);
+        }
+    }
+
+    fn poll_lanes<W: Stopwatch>(&mut self) {
         let mut watched = 0;
         while let Some(lane) = self.inbound.watched(watched) {
             watched += 1;
             let Some(front) = self.inbound.front(lane) else {
-                if self.inbound.note_idle(lane) > IDLE_TURNS && self.inbound.has_many() {
+                let is_idle = self.inbound.note_idle(lane) > IDLE_TURNS;
+                // While the engine ends, the lanes of ports are closed, and closed lanes do not ring.
+                if is_idle && self.inbound.has_many() && self.phase == Phase::Running {
                     self.inbound.unwatch(lane);
                 }
                 continue;
             };
-            self.poll_lane(lane, front);
+            self.poll_lane::<W>(lane, front);
         }
     }
 
-    fn poll_lane(&mut self, lane: u16, mut front: NonNull<u8>) {
+    fn poll_lane<W: Stopwatch>(&mut self, lane: u16, mut front: NonNull<u8>) {
         self.grant(self.shared.config.lane_budget);
+        if W::IS_ON {
+            self.sent_ns = self.inbound.sent_ns(lane);
+        }
         loop {
             self.reader = Reader { source: Source::Lane(lane), cursor: front.as_ptr(), end: self.inbound.back(lane) };
-            let before = self.counters.handled;
             // SAFETY: `front` is an envelope, and `back` is where its batch ends.
-            unsafe { self.dispatch() };
-            self.settle_reader();
-            if !self.after_run(before) {
+            unsafe { self.dispatch::<W>() };
+            // SAFETY: the cursor moved only over envelopes that were moved out.
+            unsafe { self.inbound.set_front(lane, self.reader.cursor) };
+            if !self.after_run() {
                 break;
             }
             match self.inbound.front(lane) {
@@ -332,7 +367,11 @@ impl Core {
                 None => break,
             }
         }
+        self.reader.source = Source::Nothing;
         self.counters.steps += 1;
+        if W::IS_ON {
+            self.inbound.set_sent_ns(lane, self.sent_ns);
+        }
         self.inbound.release(lane);
     }
 
@@ -358,17 +397,19 @@ impl Core {
             Reader { source: Source::Nothing, cursor: std::ptr::null_mut(), end: std::ptr::null_mut() },
         );
         let was_reserved = std::mem::replace(&mut self.is_reserved, is_reserved);
+        // The slice of a source whose message led here goes on afterwards.
+        let slice = (self.limit, self.interrupted_limit.take());
         while let Some(front) = self.express.front() {
             self.grant(1);
             self.reader = Reader { source: Source::Express, cursor: front.as_ptr(), end: self.express.back() };
-            let before = self.counters.handled;
             // SAFETY: `front` is an envelope.
-            unsafe { self.dispatch() };
+            unsafe { self.dispatch::<Off>() };
             self.settle_reader();
-            self.after_run(before);
+            self.after_run();
             self.counters.steps += 1;
         }
         self.express.rewind();
+        (self.limit, self.interrupted_limit) = slice;
         self.is_reserved = was_reserved;
         self.reader = saved;
     }
@@ -397,7 +438,12 @@ impl Core {
             // SAFETY: the table's heads are valid, and no method of an actor is on the stack.
             unsafe { head.as_mut() }.is_ready = false;
             self.grant(self.shared.config.lane_budget);
-            self.current = Current { tag, head: Some(head) };
+            let type_index = self.slots.get(tag).map_or(0, |slot| slot.type_index);
+            if type_index != self.current.type_index {
+                self.count_type(type_index);
+            }
+            self.current.tag = tag;
+            self.current.head = Some(head);
             self.run_mailbox_of(head);
             self.counters.steps += 1;
         }
@@ -417,7 +463,6 @@ impl Core {
         if unsafe { head.as_ref() }.lifecycle == Lifecycle::New {
             self.start_actor(head);
         }
-        let before = self.counters.handled;
         let Some(head) = self.slots.head(self.current.tag) else { return };
         self.current.head = Some(head);
         // SAFETY: as above.
@@ -427,7 +472,7 @@ impl Core {
             unsafe { (vtable.run_mailbox)(self, head) };
             self.run_held(head);
         }
-        self.after_run(before);
+        self.after_run();
         self.rest_of_mailbox(self.current.tag);
     }
 
@@ -436,12 +481,12 @@ impl Core {
     pub(crate) fn recover(&mut self, panic: Box<dyn std::any::Any + Send>) {
         self.settle_reader();
         self.reader.source = Source::Nothing;
+        self.inbound.release_all();
         self.is_reserved = false;
         let tag = self.current.tag;
         if let Some(head) = self.current.head.take() {
             // SAFETY: the head is the current actor's, whose method has just been unwound.
             let message = unsafe { (head.as_ref().vtable.message_name)() };
-            self.types.count(Some(head), 1);
             self.report_dead_letter(Address { home: self.home, tag }, message, DeadLetterReason::Panicked);
             self.fail_actor(head, panic);
             self.rest_of_mailbox(tag);

@@ -8,16 +8,17 @@ use std::alloc::Layout;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
-use hippodrome_ringbuf::{Kind, end_of, header_at, message_at, tag_at};
+use hippodrome_ringbuf::{JUMP_TAG, Kind, end_of, header_at, message_at, tag_at};
 
 use crate::actor::Actor;
 use crate::address::{Address, Tag};
-use crate::cell::{Cell, Head};
+use crate::cell::{Body, Head};
 use crate::context::Context;
 use crate::core::Core;
 use crate::dead_letter::DeadLetterReason;
 use crate::mailbox::{Mailbox, Put};
-use crate::message::MessageType;
+use crate::message::{MessageType, Of};
+use crate::stopwatch::Stopwatch;
 
 /// Takes one or more messages for the actor at the head from the worker's reader.
 ///
@@ -51,43 +52,55 @@ impl Core {
         if self.reader.source == Source::Local { self.local.back() } else { self.reader.end }
     }
 
-    /// Hands the envelope at the reader to whoever it is for.
+    /// Hands the envelope at the reader to whoever it is for, and counts what was handled of it.
     ///
     /// # Safety
     /// There is one.
     #[inline(always)]
-    pub(crate) unsafe fn dispatch(&mut self) {
+    pub(crate) unsafe fn dispatch<W: Stopwatch>(&mut self) {
         // SAFETY: the caller's contract.
         let tag = Tag(unsafe { tag_at(self.reader.cursor) });
         if let Some(slot) = self.slots.get(tag)
             && let Some(head) = slot.head
         {
-            let run = slot.run;
+            let (run, type_index) = (slot.run, slot.type_index);
+            if type_index != self.current.type_index {
+                self.count_type(type_index);
+            }
             self.current.tag = tag;
             self.current.head = Some(head);
+            let watch = W::start(self);
             // SAFETY: the table holds the function that fits the actor at `head`.
-            unsafe { run(self, head) }
+            unsafe { run(self, head) };
+            watch.stop(self);
         } else {
             // SAFETY: the caller's contract.
             unsafe { self.dispatch_unusual(tag) }
         }
     }
 
-    /// Messages for the worker, for an actor that is just being installed, or for one that has gone.
+    /// The end of a segment, or a message for the worker, for an actor that is just being installed, or for one that has
+    /// gone.
     ///
     /// # Safety
     /// As for [`dispatch`](Self::dispatch).
     #[cold]
     #[inline(never)]
     unsafe fn dispatch_unusual(&mut self, tag: Tag) {
+        if tag.0 == JUMP_TAG {
+            // The local ring goes on in another segment; all other sources go over their jumps themselves.
+            self.settle_reader();
+            self.reader.cursor = self.local.front().map_or(self.local.back(), NonNull::as_ptr);
+            return;
+        }
         if tag == Tag::WORKER {
             // SAFETY: the caller's contract.
             return unsafe { self.run_worker_message() };
         }
         // Whoever knows an address got it after the actor's installation was ordered: look there before giving up.
         if self.run_commands() && self.slots.get(tag).is_some() {
-            // SAFETY: the caller's contract.
-            return unsafe { self.dispatch() };
+            // The caller comes back for the envelope, which is still at the reader.
+            return;
         }
         // SAFETY: the caller's contract.
         let (kind, message) = unsafe { self.take_envelope() };
@@ -124,7 +137,11 @@ impl Core {
             // moved it out, which is the first thing that it does.
             unsafe { run(self, message) };
         }
-        self.reader = Reader { source, cursor, end };
+        // What ran may have used the express ring, and may have taken it back to its start: whoever drains it looks for
+        // its front anew.
+        if source != Source::Express {
+            self.reader = Reader { source, cursor, end };
+        }
     }
 
     /// Reports the message at `message` as dead, and drops it.
@@ -160,15 +177,11 @@ impl Core {
 }
 
 /// Handles the messages of a running actor.
-pub(crate) unsafe fn run_actor<A, F>(core: &mut Core, head: NonNull<Head>)
-where
-    A: Actor,
-    F: FnMut() -> A + Send + 'static,
-{
+pub(crate) unsafe fn run_actor<A: Actor>(core: &mut Core, head: NonNull<Head>) {
     let layout = const { Layout::new::<A::Msg>() };
     // SAFETY: the table chose this function for a cell of this type with a state, and no other actor's method is on the
     // stack.
-    let state = unsafe { Cell::<A, F>::state(head) };
+    let state = unsafe { Body::<A>::state(head) };
     let tag = core.current.tag.0;
     loop {
         let message = message_at(core.reader.cursor, layout);
@@ -178,28 +191,24 @@ where
         // is moved out once.
         let message = unsafe { message.cast::<A::Msg>().read() };
         state.handle(message, &mut Context::new(core));
-        // SAFETY: the reader's end was compared first.
-        if core.counters.handled >= core.limit
-            || core.reader.cursor == core.reader_end()
-            || unsafe { tag_at(core.reader.cursor) } != tag
-        {
+        if core.counters.handled >= core.limit || core.reader.cursor == core.reader_end() {
+            return;
+        }
+        // SAFETY: the reader's end was compared first, so an envelope or a jump is there.
+        if unsafe { tag_at(core.reader.cursor) } != tag {
             return;
         }
     }
 }
 
 /// Moves one message into the actor's private mailbox.
-pub(crate) unsafe fn run_into_mailbox<A, F>(core: &mut Core, head: NonNull<Head>)
-where
-    A: Actor,
-    F: FnMut() -> A + Send + 'static,
-{
+pub(crate) unsafe fn run_into_mailbox<A: Actor>(core: &mut Core, head: NonNull<Head>) {
     // SAFETY: the worker calls this with an envelope at the reader.
     let (_, message) = unsafe { core.take_envelope() };
     // SAFETY: as in `run_actor`.
     let message = unsafe { message.cast::<A::Msg>().read() };
     // SAFETY: the cell is of this type, and no method of an actor is on the stack.
-    if let Some(mailbox) = unsafe { Cell::<A, F>::mailbox(head) } {
+    if let Some(mailbox) = unsafe { Body::<A>::mailbox(head) } {
         if core.is_reserved {
             if let Err(message) = mailbox.put_reserved(message) {
                 let to = core.me();
@@ -227,25 +236,33 @@ impl Core {
 }
 
 /// Handles messages of the private mailbox, up to the worker's limit.
-pub(crate) unsafe fn run_mailbox<A, F>(core: &mut Core, head: NonNull<Head>)
-where
-    A: Actor,
-    F: FnMut() -> A + Send + 'static,
-{
+pub(crate) unsafe fn run_mailbox<A: Actor>(core: &mut Core, head: NonNull<Head>) {
+    // SAFETY: the head is valid; the vtable is static.
+    let run = unsafe { head.as_ref() }.vtable.run;
+    let tag = core.current.tag.0;
     while core.counters.handled < core.limit {
         // SAFETY: the cell is of this type; the borrow ends before the handler runs, which may use the mailbox.
-        let Some(message) = (unsafe { Cell::<A, F>::mailbox(head).and_then(Mailbox::take) }) else { return };
-        core.counters.handled += 1;
-        // SAFETY: as in `run_actor`.
-        unsafe { Cell::<A, F>::state(head) }.handle(message, &mut Context::new(core));
+        let Some(message) = (unsafe { Body::<A>::mailbox(head).and_then(Mailbox::take) }) else { return };
+        // By way of the express ring, so that the handler is compiled once, into `run_actor`, and not here again.
+        // SAFETY: `Of` describes the message, which may be sent.
+        if let Err(message) = unsafe { core.express.push(Of::<A::Msg>::ACTOR, tag, message) } {
+            let to = core.me();
+            return core.bury(to, message, DeadLetterReason::Full);
+        }
+        let Some(front) = core.express.front() else { return };
+        core.reader = Reader { source: Source::Express, cursor: front.as_ptr(), end: core.express.back() };
+        // SAFETY: the actor has a state, and `front` is an envelope for it.
+        unsafe { run(core, head) };
+        core.settle_reader();
+        core.reader.source = Source::Nothing;
     }
+    core.express.rewind();
 }
 
-/// For an actor that was installed and not yet started: starts it, then hands it the message.
+/// For an actor that was installed and not yet started: starts it.
 pub(crate) unsafe fn run_new(core: &mut Core, head: NonNull<Head>) {
+    // The envelope stays at the reader: whoever called comes back for it.
     core.start_actor(head);
-    // SAFETY: the envelope that this was called for is still at the reader.
-    unsafe { core.dispatch() }
 }
 
 /// For an actor that is being restarted: keeps the message.

@@ -18,6 +18,8 @@ struct Lane {
     /// Something was found here without a ring; a second find before a ring means that the first one was missed, since
     /// a producer rings before it publishes again.
     overdue: bool,
+    /// When what is being read was sent, at the earliest, if that is measured.
+    sent_ns: Option<u64>,
     /// For a port's lane: keeps the port's number taken.
     _lease: Option<Arc<PortLease>>,
 }
@@ -36,7 +38,7 @@ impl Inbound {
         if index >= self.lanes.len() {
             self.lanes.resize_with(index + 1, || None);
         }
-        let lane = Lane { consumer, watched: true, idle_turns: 0, overdue: false, _lease: lease };
+        let lane = Lane { consumer, watched: true, idle_turns: 0, overdue: false, sent_ns: None, _lease: lease };
         self.lanes[index] = Some(Box::new(lane));
         self.watched.push(source);
     }
@@ -86,6 +88,22 @@ impl Inbound {
             lane.idle_turns = 0;
             lane.consumer.release();
         }
+    }
+
+    /// When what is being read was sent, at the earliest, if that is measured.
+    pub(crate) fn sent_ns(&mut self, source: u16) -> Option<u64> {
+        self.lane(source)?.sent_ns
+    }
+
+    pub(crate) fn set_sent_ns(&mut self, source: u16, sent_ns: Option<u64>) {
+        if let Some(lane) = self.lane(source) {
+            lane.sent_ns = sent_ns;
+        }
+    }
+
+    /// Gives the room of what was read back to all producers, after a slice that was cut short by a panic.
+    pub(crate) fn release_all(&mut self) {
+        self.lanes.iter_mut().flatten().for_each(|lane| lane.consumer.release());
     }
 
     /// Counts a turn in which the lane had nothing; returns how many there were in a row.
@@ -164,9 +182,14 @@ impl Inbound {
         self.lanes.iter_mut().flatten().for_each(|lane| lane.consumer.close());
     }
 
-    /// Closes the lanes of ports.
+    /// Closes the lanes of ports, and watches them from now on: nobody rings for what is published to a closed lane.
     pub(crate) fn close_ports(&mut self) {
-        self.lanes.iter_mut().flatten().filter(|lane| lane._lease.is_some()).for_each(|lane| lane.consumer.close());
+        for source in 0..self.lanes.len() as u16 {
+            if let Some(lane) = self.lane(source).filter(|lane| lane._lease.is_some()) {
+                lane.consumer.close();
+                self.watch(source);
+            }
+        }
     }
 
     /// Takes every message out of every lane.

@@ -33,6 +33,7 @@ mod spawn;
 mod start;
 mod stats;
 mod stop;
+mod stopwatch;
 mod supervise;
 mod tell;
 mod timers;

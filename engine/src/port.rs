@@ -33,6 +33,8 @@ const OPEN_PATIENCE: Duration = Duration::from_secs(5);
 /// ```
 pub struct Port {
     lanes: Vec<Producer<MessageType>>,
+    /// The workers that have closed their lane: the engine is ending.
+    closed: Vec<bool>,
     shared: Arc<Shared>,
 }
 
@@ -54,7 +56,7 @@ impl Port {
         for worker in 0..shared.workers.len() {
             lanes.push(open_lane(shared, worker, source, lease.clone())?);
         }
-        Ok(Self { lanes, shared: shared.clone() })
+        Ok(Self { closed: vec![false; lanes.len()], lanes, shared: shared.clone() })
     }
 
     /// Sends a message, seen at once. One that cannot be accepted becomes a dead letter. Never waits.
@@ -146,6 +148,9 @@ impl Port {
         if to.home().node() != self.shared.node {
             return Err((DeadLetterReason::Unreachable, message));
         }
+        if self.closed[to.home().worker()] {
+            return Err((DeadLetterReason::Shutdown, message));
+        }
         let lane = &mut self.lanes[to.home().worker()];
         // SAFETY: `Of` describes `M`, which may be sent.
         unsafe { lane.push(Of::<M>::ACTOR, to.tag().0, message) }.map_err(|(refused, message)| match refused {
@@ -171,11 +176,12 @@ impl Port {
         }
     }
 
-    /// Publishes the lane to a worker. What a worker that is just ending did not read any more becomes dead letters.
+    /// Publishes the lane to a worker. A worker that is just ending may still read it; what it does not read becomes
+    /// dead letters when the port is dropped, since only then can its thread be made to wait for the worker's end.
     #[inline]
     fn publish(&mut self, worker: usize) {
         if self.lanes[worker].publish() == Published::Closed {
-            self.reclaim(worker);
+            self.closed[worker] = true;
         }
     }
 

@@ -40,7 +40,7 @@ pub enum Restart {
 impl Restart {
     /// Up to `max` restarts within the time, without waiting.
     #[must_use]
-    pub const fn restart(max: u32, within: Duration) -> Self {
+    pub const fn up_to(max: u32, within: Duration) -> Self {
         Self::Restart { max, within, backoff: Backoff::NONE }
     }
 }

@@ -7,7 +7,7 @@ use crossbeam_queue::SegQueue;
 
 use crate::address::Tag;
 use crate::cell::Head;
-use crate::dispatch::RunFn;
+use crate::dispatch::{RunFn, run_vacant};
 
 /// One entry of the table: what a message needs to be handled, in half a cache line.
 #[derive(Clone, Copy)]
@@ -15,22 +15,28 @@ use crate::dispatch::RunFn;
 pub(crate) struct Slot {
     /// Of the actor that lives here, or of the last one that did plus one.
     pub(crate) generation: u32,
+    /// The actor type's index in the worker's statistics.
+    pub(crate) type_index: u32,
     pub(crate) head: Option<NonNull<Head>>,
     /// What to do with messages now: handle, hold, refuse, move to the mailbox.
     pub(crate) run: RunFn,
 }
 
+impl Slot {
+    fn vacant(generation: u32) -> Self {
+        Self { generation, type_index: 0, head: None, run: run_vacant }
+    }
+}
+
 /// The actors of one worker, by slot.
 pub(crate) struct SlotTable {
     slots: Vec<Slot>,
-    vacant: RunFn,
 }
 
 impl SlotTable {
-    /// Address space for `limit` actors; pages are touched as actors come. `vacant` is what runs for a slot that is
-    /// not in use, which no message reaches.
-    pub(crate) fn new(limit: usize, vacant: RunFn) -> Self {
-        Self { slots: Vec::with_capacity(limit), vacant }
+    /// Address space for `limit` actors; pages are touched as actors come.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { slots: Vec::with_capacity(limit) }
     }
 
     /// The slot of the actor with this tag, if it lives.
@@ -55,20 +61,18 @@ impl SlotTable {
         self.slots.get(slot as usize)?.head
     }
 
-    pub(crate) fn install(&mut self, tag: Tag, head: NonNull<Head>, run: RunFn) {
+    pub(crate) fn install(&mut self, tag: Tag, head: NonNull<Head>, type_index: u32, run: RunFn) {
         let index = tag.slot() as usize;
         if index >= self.slots.len() {
-            let vacant = Slot { generation: 0, head: None, run: self.vacant };
-            self.slots.resize(index + 1, vacant);
+            self.slots.resize(index + 1, Slot::vacant(0));
         }
-        self.slots[index] = Slot { generation: tag.generation(), head: Some(head), run };
+        self.slots[index] = Slot { generation: tag.generation(), type_index, head: Some(head), run };
     }
 
     /// Takes the actor out of the table: its address is stale from now on.
     pub(crate) fn remove(&mut self, tag: Tag) {
-        let vacant = self.vacant;
         if let Some(slot) = self.get_mut(tag) {
-            *slot = Slot { generation: tag.generation() + 1, head: None, run: vacant };
+            *slot = Slot::vacant(tag.generation() + 1);
         }
     }
 

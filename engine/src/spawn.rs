@@ -46,7 +46,7 @@ pub enum On {
 /// let props: Props<u64> = Props::on(On::RoundRobin)
 ///     .named("ticker")
 ///     .mailbox(MailboxSpec::bounded(capacity).overflow(Overflow::DropOldest))
-///     .restart(Restart::restart(5, Duration::from_secs(60)));
+///     .restart(Restart::up_to(5, Duration::from_secs(60)));
 /// # let _ = props;
 /// ```
 #[derive(Debug)]

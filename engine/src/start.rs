@@ -66,6 +66,22 @@ fn next_node() -> Result<u32, StartError> {
         .map_err(|_| StartError::TooManyEngines)
 }
 
+/// Builds rings on memory for which the operating system is asked for huge pages, if the configuration says so.
+fn with_pages<R>(huge: bool, build: impl FnOnce() -> R) -> R {
+    if !huge {
+        return build();
+    }
+    // Only advice: without huge pages everything works as before.
+    hippodrome_ringbuf::with_memory_advice(
+        |block| {
+            if let Err(error) = hippodrome_affinity::advise_huge_pages(block) {
+                tracing::debug!(%error, "no huge pages");
+            }
+        },
+        build,
+    )
+}
+
 /// Makes everything that leads to a worker, on the thread that calls.
 fn make_rings(index: usize, workers: usize, settings: &WorkerSettings) -> (Receivers, Senders) {
     const VALIDATED: &str = "the configuration was validated";
@@ -143,8 +159,9 @@ pub(crate) fn for_host(
     clock: Arc<dyn Clock>,
 ) -> Result<(Arc<Shared>, Vec<Seat>, BusReader), StartError> {
     let settings = config.resolve();
+    let make = |(index, worker)| make_rings(index, settings.len(), worker);
     let (receivers, senders): (Vec<_>, Vec<_>) =
-        settings.iter().enumerate().map(|(index, worker)| make_rings(index, settings.len(), worker)).unzip();
+        with_pages(config.huge_pages, || settings.iter().enumerate().map(make).unzip());
     let (shared, ends, log) = assemble(config, &settings, clock, senders, true)?;
     let seats = receivers
         .into_iter()
@@ -256,11 +273,13 @@ struct Setup {
     settings: WorkerSettings,
     pinning: Pinning,
     real_time_priority: Option<u32>,
+    huge_pages: bool,
 }
 
 impl Setup {
     fn new(index: usize, workers: usize, settings: WorkerSettings, config: &Config) -> Self {
-        Self { index, workers, settings, pinning: config.pinning, real_time_priority: config.real_time_priority }
+        let Config { pinning, real_time_priority, huge_pages, .. } = *config;
+        Self { index, workers, settings, pinning, real_time_priority, huge_pages }
     }
 
     /// Pins the thread and sets its priority. Returns the core that it was to have and has not, if that is allowed.
@@ -294,12 +313,14 @@ fn worker_thread(setup: Setup, hand_in: &Sender<FirstRound>, given: &Receiver<Se
             return;
         }
     };
-    let (receivers, mut senders) = make_rings(setup.index, setup.workers, &setup.settings);
+    let (receivers, mut senders) =
+        with_pages(setup.huge_pages, || make_rings(setup.index, setup.workers, &setup.settings));
     senders.unpinned = unpinned;
     let _ = hand_in.send((setup.index, Ok(senders)));
     // If another worker failed, there is no second round.
     let Ok((shared, Ends { outbound, bus })) = given.recv() else { return };
     let Receivers { ingress, inbound } = receivers;
     let parts = Parts { index: setup.index, settings: setup.settings, shared, ingress, inbound, outbound, bus };
-    Worker::new(Core::new(parts)).run();
+    let core = with_pages(setup.huge_pages, || Core::new(parts));
+    Worker::new(core).run();
 }

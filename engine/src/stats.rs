@@ -2,13 +2,12 @@
 
 use std::any::TypeId;
 use std::fmt;
-use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
-use crate::cell::{Head, Vtable};
+use crate::cell::Vtable;
 use crate::core::Core;
 use crate::dead_letter::{DeadLetterCounts, DeadLetterReason};
 
@@ -156,6 +155,13 @@ impl PublishedStats {
 }
 
 impl Core {
+    /// Gives what was counted to the type that ran, before one with this index runs.
+    #[inline(never)]
+    pub(crate) fn count_type(&mut self, next: u32) {
+        self.types.count(self.current.type_index, &self.counters);
+        self.current.type_index = next;
+    }
+
     /// Shows the worker's counts, unless somebody is just reading them.
     pub(crate) fn publish_counters(&mut self) {
         let shared = self.shared.clone();
@@ -206,15 +212,21 @@ impl Core {
         let shared = self.shared.clone();
         let me = &shared.workers[self.index];
         *me.stats.worker.lock() = self.snapshot();
+        self.count_type(self.current.type_index);
         *me.stats.types.lock() = self.types.snapshot(self.index);
     }
+}
+
+/// The messages of one type of actor.
+#[derive(Clone, Copy, Default)]
+struct TypeCounts {
+    handled: u64,
+    sent: u64,
 }
 
 struct TypeEntry {
     vtable: &'static Vtable,
     id: TypeId,
-    handled: u64,
-    sent: u64,
     histograms: Option<Box<Histograms>>,
 }
 
@@ -225,6 +237,9 @@ struct Histograms {
 
 /// The counts of a worker's types of actors.
 pub(crate) struct TypeTable {
+    counts: Vec<TypeCounts>,
+    /// The worker's counts as far as they were given to types.
+    counted: TypeCounts,
     entries: Vec<TypeEntry>,
     histograms: bool,
 }
@@ -234,7 +249,7 @@ const LONGEST_NS: u64 = 3_600_000_000_000;
 
 impl TypeTable {
     pub(crate) fn new(histograms: bool) -> Self {
-        Self { entries: Vec::new(), histograms }
+        Self { counts: Vec::new(), counted: TypeCounts::default(), entries: Vec::new(), histograms }
     }
 
     #[inline(always)]
@@ -250,31 +265,41 @@ impl TypeTable {
         }
         let histograms =
             self.histograms.then(|| Box::new(Histograms { waiting_ns: histogram(), handling_ns: histogram() }));
-        self.entries.push(TypeEntry { vtable, id, handled: 0, sent: 0, histograms });
+        self.entries.push(TypeEntry { vtable, id, histograms });
+        self.counts.push(TypeCounts::default());
         self.entries.len() as u32 - 1
     }
 
-    /// Counts a run of messages for the type of the actor at `head`.
-    #[inline(always)]
-    pub(crate) fn count(&mut self, head: Option<NonNull<Head>>, handled: u64) {
-        // SAFETY: the head is the current actor's, whose cell is freed only between runs.
-        if let Some(head) = head
-            && let Some(entry) = self.entries.get_mut(unsafe { head.as_ref() }.type_index as usize)
-        {
-            entry.handled += handled;
+    /// Gives what the worker has counted since the last call to a type.
+    fn count(&mut self, type_index: u32, total: &Counters) {
+        if let Some(counts) = self.counts.get_mut(type_index as usize) {
+            counts.handled += total.handled - self.counted.handled;
+            counts.sent += total.sent - self.counted.sent;
+        }
+        self.counted = TypeCounts { handled: total.handled, sent: total.sent };
+    }
+
+    /// Records how long each of so many messages took, and how long they had waited.
+    pub(crate) fn record(&mut self, type_index: u32, handled: u64, handling_ns: u64, waiting_ns: Option<u64>) {
+        let Some(entry) = self.entries.get_mut(type_index as usize) else { return };
+        let Some(histograms) = &mut entry.histograms else { return };
+        // The bounds are so wide that nothing is refused.
+        let _ = histograms.handling_ns.record_n(handling_ns.clamp(1, LONGEST_NS), handled);
+        if let Some(waiting_ns) = waiting_ns {
+            let _ = histograms.waiting_ns.record_n(waiting_ns.clamp(1, LONGEST_NS), handled);
         }
     }
 
     fn snapshot(&self, worker: usize) -> Vec<ActorTypeStats> {
-        let show = |entry: &TypeEntry| ActorTypeStats {
+        let show = |(entry, counts): (&TypeEntry, &TypeCounts)| ActorTypeStats {
             worker,
             actor_type: (entry.vtable.type_name)(),
-            handled: entry.handled,
-            sent: entry.sent,
+            handled: counts.handled,
+            sent: counts.sent,
             waiting_ns: entry.histograms.as_ref().map(|both| both.waiting_ns.clone()),
             handling_ns: entry.histograms.as_ref().map(|both| both.handling_ns.clone()),
         };
-        self.entries.iter().map(show).collect()
+        self.entries.iter().zip(&self.counts).map(show).collect()
     }
 }
 

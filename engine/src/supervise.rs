@@ -18,7 +18,7 @@ use crate::address::{Address, Tag};
 use crate::cell::{Head, Lifecycle, NewCell};
 use crate::core::Core;
 use crate::dead_letter::DeadLetterReason;
-use crate::dispatch::{Reader, Source, run_holding, run_new, run_refusing};
+use crate::dispatch::{RunFn, Reader, Source, run_holding, run_new, run_refusing};
 use crate::event::SystemEvent;
 use crate::message::{MessageType, WorkerMessage};
 use crate::restart::Restart;
@@ -115,8 +115,8 @@ impl Core {
     pub(crate) fn install_actor(&mut self, cell: NewCell) {
         let mut head = cell.into_head();
         let me = head_of(head).me;
-        head_mut(&mut head).type_index = self.types.index_of(head_of(head).vtable);
-        self.slots.install(me.tag, head, run_new);
+        let type_index = self.types.index_of(head_of(head).vtable);
+        self.slots.install(me.tag, head, type_index, run_new);
         if let Some(parent) = head_of(head).parent
             && parent.home.shared() == self.home
         {
@@ -175,12 +175,13 @@ impl Core {
         let actor = head_of(head);
         // SAFETY: the vtable fits the cell.
         let has_mailbox = unsafe { (actor.vtable.mailbox)(head) }.is_some();
-        let run = match actor.lifecycle {
+        let is_holding = actor.rare.as_ref().is_some_and(|rare| rare.held.is_some());
+        let run: RunFn = match actor.lifecycle {
             Lifecycle::New => run_new,
             Lifecycle::Draining | Lifecycle::Stopping { .. } => run_refusing,
             _ if has_mailbox => actor.vtable.run_into_mailbox,
             Lifecycle::Restarting { .. } => run_holding,
-            Lifecycle::Running if actor.rare.as_ref().is_some_and(|rare| rare.held.is_some()) => run_holding,
+            Lifecycle::Running if is_holding => run_holding,
             Lifecycle::Running => actor.vtable.run,
         };
         if let Some(slot) = self.slots.get_mut(actor.me.tag) {
