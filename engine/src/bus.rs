@@ -159,8 +159,9 @@ impl Core {
     }
 
     fn deliver_event(&mut self, event: &Inline<EVENT_WORDS>) {
-        let mut n = 0;
-        while n < self.bus.subscriptions.len() {
+        // Who subscribes while this event is delivered gets the next one.
+        let (mut n, mut end) = (0, self.bus.subscriptions.len());
+        while n < end {
             let subscription = &mut self.bus.subscriptions[n];
             if subscription.event != event.type_id() {
                 n += 1;
@@ -170,7 +171,8 @@ impl Core {
             // SAFETY: the table's heads are valid, and the borrow ends at once.
             let lives = self.slots.head(actor).is_some_and(|head| unsafe { head.as_ref() }.incarnation == incarnation);
             if !lives {
-                let stale = self.bus.subscriptions.swap_remove(n);
+                let stale = self.bus.subscriptions.remove(n);
+                end -= 1;
                 self.contain(|| drop(stale));
                 continue;
             }

@@ -65,6 +65,8 @@ pub(crate) struct Core {
     pub(crate) express: LocalRing<MessageType>,
     /// Whether the message at the reader has reserved room in a private mailbox.
     pub(crate) is_reserved: bool,
+    /// Whether an actor is just being started.
+    pub(crate) is_starting: bool,
     /// Actors with something in a mailbox of their own.
     pub(crate) ready: VecDeque<Tag>,
 
@@ -101,6 +103,10 @@ pub(crate) mod flag {
 
 /// How often a busy worker looks at the clock and at the event bus, in turns.
 const SELDOM: u64 = 16;
+
+/// How often a worker shows its counts, in turns. Idle turns are short, and a message may come after each: nothing that
+/// takes long belongs into all of them.
+const SHOWN_TURNS: u64 = 1024;
 
 /// Turns without anything after which a worker stops watching a lane, if it has more than a few.
 const IDLE_TURNS: u32 = 4096;
@@ -142,6 +148,7 @@ impl Core {
             ingress_watched: true,
             express: LocalRing::new(2 * SEGMENT_BYTES, 2 * SEGMENT_BYTES),
             is_reserved: false,
+            is_starting: false,
             ready: VecDeque::with_capacity(64),
             types: TypeTable::new(config.histograms),
             sent_ns: None,
@@ -182,7 +189,7 @@ impl Core {
         }
         let worked = self.counters.progress() != before || self.has_rest();
         self.counters.idle_turns += u64::from(!worked);
-        if !worked || self.counters.turns.is_multiple_of(256) {
+        if self.counters.turns.is_multiple_of(SHOWN_TURNS) {
             self.publish_counters();
         }
         worked
@@ -459,11 +466,16 @@ impl Core {
     }
 
     fn run_mailbox_of(&mut self, head: NonNull<Head>) {
+        // The tasks after the run may make another actor the current one.
+        let tag = self.current.tag;
         // SAFETY: the table's heads are valid; the borrow ends at once.
-        if unsafe { head.as_ref() }.lifecycle == Lifecycle::New {
-            self.start_actor(head);
+        match unsafe { head.as_ref() }.lifecycle {
+            Lifecycle::New => self.start_actor(head),
+            Lifecycle::Restarting { .. } => self.finish_restart(head),
+            _ => {}
         }
-        let Some(head) = self.slots.head(self.current.tag) else { return };
+        let Some(head) = self.slots.head(tag) else { return };
+        self.current.tag = tag;
         self.current.head = Some(head);
         // SAFETY: as above.
         let (vtable, alive) = unsafe { (head.as_ref().vtable, head.as_ref().is_alive()) };
@@ -473,7 +485,7 @@ impl Core {
             self.run_held(head);
         }
         self.after_run();
-        self.rest_of_mailbox(self.current.tag);
+        self.rest_of_mailbox(tag);
     }
 
     /// After a panic: puts everything in order, then lets the actor's policy decide.

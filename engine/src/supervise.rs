@@ -144,7 +144,13 @@ impl Core {
     }
 
     /// Makes the actor's state and starts it, after it was installed or restarted.
-    pub(crate) fn start_actor(&mut self, mut head: NonNull<Head>) {
+    pub(crate) fn start_actor(&mut self, head: NonNull<Head>) {
+        self.is_starting = true;
+        self.try_start(head);
+        self.is_starting = false;
+    }
+
+    fn try_start(&mut self, mut head: NonNull<Head>) {
         let (vtable, me) = (head_of(head).vtable, head_of(head).me);
         // SAFETY: the vtable fits the cell, which has no state now.
         let built = catch_unwind(AssertUnwindSafe(|| unsafe { (vtable.build)(head) }));
@@ -261,10 +267,14 @@ impl Core {
     }
 
     /// Starts the actor again once its children have stopped and its backoff is over.
-    fn finish_restart(&mut self, head: NonNull<Head>) {
+    pub(crate) fn finish_restart(&mut self, head: NonNull<Head>) {
         let actor = head_of(head);
         if actor.children > 0 || actor.lifecycle != (Lifecycle::Restarting { backoff_over: true }) {
             return;
+        }
+        if self.is_starting {
+            // It has panicked as it started: others have their turn before it is tried again.
+            return self.make_ready(head);
         }
         let tag = actor.me.tag;
         self.start_actor(head);
@@ -396,15 +406,10 @@ impl Core {
         // SAFETY: the mailbox lives as long as the cell, and nothing else uses it while it is emptied.
         self.counters.mailbox_high_water =
             self.counters.mailbox_high_water.max(unsafe { mailbox.as_ref() }.high_water() as u64);
-        loop {
-            let mut more = false;
-            // SAFETY: as above.
-            self.contain(|| more = unsafe { mailbox.as_mut() }.discard());
-            // A message whose drop panicked was discarded too.
-            // SAFETY: as above.
-            if !more && unsafe { mailbox.as_ref() }.len() == 0 {
-                return;
-            }
+        // SAFETY: as above.
+        while unsafe { mailbox.as_ref() }.len() > 0 {
+            // SAFETY: as above. A message whose drop panicked is out of the mailbox too.
+            self.contain(|| _ = unsafe { mailbox.as_mut() }.discard());
             self.report_dead_letter(me, name, reason);
         }
     }
@@ -472,7 +477,7 @@ impl Core {
             }
             for watcher in rare.watchers {
                 let terminated = Terminated { actor: me, reason: reason.clone() };
-                (watcher.notify)(Some(self), terminated);
+                self.notify(watcher.notify, terminated);
             }
         }
         self.publish_event(SystemEvent::Stopped { actor: me, actor_type, reason });
