@@ -38,7 +38,6 @@ pub(crate) struct Head {
     pub(crate) previous_sibling: u32,
     /// Whether the actor is in the worker's list of those with something in a mailbox of their own.
     pub(crate) is_ready: bool,
-    pub(crate) restart: Restart,
     pub(crate) rare: Option<Box<Rare>>,
 }
 
@@ -48,6 +47,8 @@ pub(crate) const NO_SLOT: u32 = u32::MAX;
 /// What few actors have.
 #[derive(Default)]
 pub(crate) struct Rare {
+    /// What becomes of it when it panics, unless it simply stops.
+    pub(crate) restart: Restart,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) watchers: Vec<Watcher>,
     /// Children on other workers.
@@ -60,6 +61,14 @@ pub(crate) struct Rare {
     pub(crate) stop_after_restart: bool,
     /// Timers that the actor has armed; some may have fired since.
     pub(crate) timers: Vec<crate::wheel::TimerKey>,
+}
+
+impl Rare {
+    /// What an actor has from the beginning, if it is anything.
+    fn from_seed(restart: Restart, name: Option<Arc<str>>) -> Option<Box<Self>> {
+        let is_needed = name.is_some() || restart != Restart::Stop;
+        is_needed.then(|| Box::new(Self { restart, name, ..Self::default() }))
+    }
 }
 
 /// Where an actor stands in its life.
@@ -149,8 +158,7 @@ impl NewCell {
             next_sibling: NO_SLOT,
             previous_sibling: NO_SLOT,
             is_ready: false,
-            restart: head.restart,
-            rare: head.name.map(|name| Box::new(Rare { name: Some(name), ..Rare::default() })),
+            rare: Rare::from_seed(head.restart, head.name),
         };
         let body = Body { head, mailbox, state: MaybeUninit::<A>::uninit() };
         let cell = Box::new(Cell { body, factory });

@@ -2,13 +2,15 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use hippodrome_ringbuf::Kind;
 use hippodrome_ringbuf::doorbell::Signal;
-use hippodrome_ringbuf::lane::{self, Producer, Published, Refused};
+use hippodrome_ringbuf::lane::{self, Consumer, Producer, Published, Refused};
 
 use crate::address::{ActorRef, Address, Home, Tag};
+use crate::core::Core;
 use crate::dead_letter::DeadLetterReason;
 use crate::error::{PortError, TryTellError};
 use crate::event::SystemEvent;
@@ -19,6 +21,9 @@ use crate::shared::{Phase, PortLease, Shared};
 
 /// How long opening a port waits for a worker.
 const OPEN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often it looks meanwhile whether the engine still runs.
+const OPEN_LOOK: Duration = Duration::from_millis(10);
 
 /// A thread's own lanes to all workers of an engine: no other thread is in its way.
 ///
@@ -237,16 +242,35 @@ fn open_lane(
     if shared.is_hosted {
         let (producer, consumer) =
             lane::lane(bytes, bell, Signal::Source(source)).map_err(|_| PortError::TimedOut { worker })?;
-        target.order(Box::new(move |core| core.inbound.attach(source, consumer, Some(lease))));
+        target.order(Box::new(move |core| core.attach_port(source, consumer, lease)));
         return Ok(producer);
     }
     let (sender, receiver) = std::sync::mpsc::sync_channel(1);
     target.order(Box::new(move |core| {
         if let Ok((producer, consumer)) = lane::lane(bytes, bell, Signal::Source(source)) {
-            core.inbound.attach(source, consumer, Some(lease));
+            core.attach_port(source, consumer, lease);
             // If nobody waits any more, the producer is dropped and the lane goes with it.
             let _ = sender.send(producer);
         }
     }));
-    receiver.recv_timeout(OPEN_PATIENCE).map_err(|_| PortError::TimedOut { worker })
+    let deadline = Instant::now() + OPEN_PATIENCE;
+    loop {
+        match receiver.recv_timeout(OPEN_LOOK) {
+            Ok(producer) => return Ok(producer),
+            // A worker that has ended answers no more.
+            Err(_) if shared.phase() != Phase::Running => return Err(PortError::Stopping),
+            Err(RecvTimeoutError::Timeout) if Instant::now() < deadline => {}
+            Err(_) => return Err(PortError::TimedOut { worker }),
+        }
+    }
+}
+
+impl Core {
+    /// Attaches a port's lane. One that comes when the engine is ending already is closed like the others.
+    fn attach_port(&mut self, source: u16, mut consumer: Consumer<MessageType>, lease: Arc<PortLease>) {
+        if self.phase != Phase::Running {
+            consumer.close();
+        }
+        self.inbound.attach(source, consumer, Some(lease));
+    }
 }

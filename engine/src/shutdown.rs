@@ -243,7 +243,7 @@ impl Core {
             self.close_ingress();
             self.inbound.close_ports();
         }
-        if phase >= Phase::Stopping && self.phase < Phase::Stopping {
+        if phase == Phase::Stopping {
             self.stop_roots();
         }
         self.phase = phase;

@@ -22,6 +22,7 @@ use crate::dispatch::{RunFn, Reader, Source, run_holding, run_new, run_refusing}
 use crate::event::SystemEvent;
 use crate::message::{MessageType, WorkerMessage};
 use crate::restart::Restart;
+use crate::shared::Phase;
 use crate::stop::{Stop, StopReason};
 use crate::watch::Terminated;
 
@@ -127,6 +128,10 @@ impl Core {
             };
             self.adopt(parent, head);
         }
+        if head_of(head).parent.is_none() && self.phase >= Phase::Stopping {
+            // It was spawned from outside while the engine began to end, and missed that all stop.
+            return self.order(Task::Stop { actor: me.tag, how: Stop::Now, reason: StopReason::Shutdown });
+        }
         self.order(Task::Start(me.tag));
     }
 
@@ -215,7 +220,7 @@ impl Core {
         if matches!(actor.lifecycle, Lifecycle::Stopping { .. }) {
             return;
         }
-        match actor.restart {
+        match actor.rare.as_ref().map_or(Restart::Stop, |rare| rare.restart) {
             Restart::Stop => self.stop_actor(tag, Stop::Kill, StopReason::Panicked(message)),
             Restart::Escalate => {
                 let parent = actor.parent;

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use hippodrome::{
     Actor, ActorRef, Ask, Backoff, Context, DeadLetterCounts, DeadLetterReason, Engine, Handle, MailboxSpec, On,
-    Overflow, Port, Props, Reply, Restart, Stats, Stop, TryTellError, WaitStrategy, from_fn,
+    Overflow, Port, PortError, Props, Reply, Restart, Stats, Stop, TryTellError, WaitStrategy, from_fn,
 };
 use support::{Ledger, PATIENCE, Random, StepClock, Summary, Token, make_tiny, panic_quietly};
 
@@ -479,8 +479,12 @@ fn threaded_run(seed: u64) {
             let (world, handle) = (world.clone(), engine.handle());
             std::thread::spawn(move || {
                 let mut random = Random::new(seed * 31 + sender);
-                let mut port = handle.port().expect("four ports are allowed");
                 let mut asks = Vec::new();
+                let mut port = match handle.port() {
+                    Ok(port) => port,
+                    Err(PortError::Stopping) => return asks,
+                    Err(error) => panic!("seed {seed}: {error}"),
+                };
                 let patience = Duration::from_micros(200);
                 while outside(&world, &mut random, &handle, &mut port, &mut asks, patience) {
                     if random.once_in(20) {

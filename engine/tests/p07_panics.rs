@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use common::{PATIENCE, engine, eventually, host, next, settle, take};
 use hippodrome::{
-    Actor, ActorRef, Backoff, Context, DeadLetterReason, Handle, MailboxSpec, MissedTick, On, Overflow, Props, Reply,
+    Actor, ActorRef, Backoff, Context, DeadLetterReason, Engine, Handle, MailboxSpec, MissedTick, On, Overflow, Props, Reply,
     Restart, Stats, Stop, StopReason, SystemEvent, Terminated, from_fn,
 };
 
@@ -367,7 +367,7 @@ fn a_state_that_panics_when_it_is_dropped_is_restarted_nevertheless() {
         })
     });
     let actor = actor.unwrap();
-    [1, 0, 2].map(|n| handle.tell(actor, n));
+    [1, 0, 2].into_iter().for_each(|n| handle.tell(actor, n));
     settle(&mut host);
     assert_eq!(sums.try_iter().collect::<Vec<_>>(), [1, 2]);
     assert_eq!(dropped.load(Ordering::Relaxed), 1, "the first state was dropped once");
@@ -447,18 +447,22 @@ fn a_dead_letter_whose_drop_panics_harms_nobody() {
 
 #[test]
 fn what_is_left_at_an_abort_may_panic_when_it_is_dropped() {
-    let (host, _clock) = host(2);
+    let builder = Engine::builder().unpinned_workers(2);
+    let host = builder.configure(|config| (config.lane_budget, config.turn_budget) = (1, 1)).host().unwrap();
     let handle = host.handle();
     let drops = Arc::new(AtomicU64::new(0));
     for worker in 0..2 {
-        let actor = handle.spawn(On::Worker(worker), || from_fn(|_: Grenade, _ctx| ())).unwrap();
-        (0..5).for_each(|_| handle.tell(actor, Grenade(drops.clone())));
+        let ignore = || from_fn(|message: Grenade, _ctx| std::mem::forget(message));
+        let actor = handle.spawn(On::Worker(worker), ignore).unwrap();
+        (0..10).for_each(|_| handle.tell(actor, Grenade(drops.clone())));
         let mut port = handle.port().unwrap();
-        assert_eq!(port.tell_batch(PATIENCE, actor, (0..5).map(|_| Grenade(drops.clone()))), 5);
+        assert_eq!(port.tell_batch(PATIENCE, actor, (0..10).map(|_| Grenade(drops.clone()))), 10);
     }
     let report = host.abort();
-    assert_eq!(report.left.iter().map(|left| left.count).sum::<u64>(), 20);
-    assert_eq!(drops.load(Ordering::Relaxed), 20);
+    let left = report.left.iter().map(|left| left.count).sum::<u64>();
+    assert_eq!(left + report.handled, 40, "{report:?}, {drops:?}");
+    assert!(left >= 32, "each worker finished its turn and began no other: {report:?}");
+    assert_eq!(drops.load(Ordering::Relaxed), left);
 }
 
 /// What an actor does when it starts, and then notes what comes.

@@ -1,9 +1,12 @@
 //! The command line.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Parser, ValueEnum};
+use hippodrome_affinity::CoreSet;
+use hippodrome_examples::parse_cores;
 
 use crate::event::{MAX_EVENTS, MAX_SYMBOLS};
 
@@ -63,12 +66,17 @@ pub(crate) struct Arguments {
     pub(crate) progress: bool,
 
     /// Configure the engine from this TOML file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "cores")]
     pub(crate) config: Option<PathBuf>,
 
-    /// Run on these cores, such as 0,2-5
-    #[arg(long, value_name = "LIST")]
-    pub(crate) cores: Option<String>,
+    /// Run one worker on each of these cores, such as 0,2-5; the feed is on the first. By default on all allowed
+    /// cores, at most 4
+    #[arg(long, value_name = "LIST", value_parser = parse_cores)]
+    pub(crate) cores: Option<CoreSet>,
+
+    /// Send so many events a second, each at its own time, instead of as fast as possible
+    #[arg(long, value_name = "N")]
+    pub(crate) rate: Option<NonZeroU64>,
 }
 
 /// How the result is printed.
@@ -102,7 +110,7 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused() {
-        let table: [(&[&str], ErrorKind); 9] = [
+        let table: [(&[&str], ErrorKind); 13] = [
             (&["--book", "b.csv"], ErrorKind::MissingRequiredArgument),
             (&["--depth", "2"], ErrorKind::MissingRequiredArgument),
             (&["--messages", "m.csv", "--book", "b.csv", "--depth", "0"], ErrorKind::ValueValidation),
@@ -111,6 +119,10 @@ mod tests {
             (&["--events", "0"], ErrorKind::ValueValidation),
             (&["--symbols", "65"], ErrorKind::ValueValidation),
             (&["--format", "xml"], ErrorKind::InvalidValue),
+            (&["--cores", "1-"], ErrorKind::ValueValidation),
+            (&["--cores", ""], ErrorKind::ValueValidation),
+            (&["--cores", "0", "--config", "c.toml"], ErrorKind::ArgumentConflict),
+            (&["--rate", "0"], ErrorKind::ValueValidation),
             (&["file.csv"], ErrorKind::UnknownArgument),
         ];
         for (arguments, kind) in table {

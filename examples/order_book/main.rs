@@ -1,10 +1,11 @@
 //! Limit order books of several symbols, kept from a feed of events and checked after every one.
 //!
 //! The events are those of a LOBSTER message file or of a seeded generator in the same form. Each goes to the book of
-//! its symbol, which keeps the shares at each price and tells market data its best prices when they change. An
-//! independent book, with other data structures and on one thread, applies the same events; the two must agree on the
+//! its symbol, which keeps the shares at each price and tells market data its best prices when they change. The feed,
+//! the books and market data are actors on several cores. An independent book, with other data structures and on one thread, applies the same events; the two must agree on the
 //! best prices after every event and on every level at the end.
 
+mod actors;
 mod arguments;
 mod book;
 mod digest;
@@ -23,13 +24,18 @@ mod workload;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
+use hippodrome::config::{Config, ConfigError};
+use hippodrome_examples::{MAX_DEFAULT_WORKERS, default_workers, pinned_workers};
 
+use crate::actors::Pace;
 use crate::arguments::{Arguments, Format};
 use crate::flow::Settings;
 use crate::lobster::LobsterError;
 use crate::outcome::disagreements;
+use crate::pipeline::PipelineError;
 use crate::progress::{Progress, Style};
 use crate::reference::Inconsistent;
 use crate::report::{Report, write_disagreements};
@@ -43,6 +49,9 @@ const DISAGREES: u8 = 1;
 /// The exit code of a run that could not be made; clap uses it for wrong arguments too.
 const FAILED: u8 = 2;
 
+/// The messages of a worker's own ring that it handles in a turn, where events are sent at a rate.
+const PACED_TURN_BUDGET: u32 = 4;
+
 /// Why a run could not be made.
 #[derive(Debug, thiserror::Error)]
 enum RunError {
@@ -50,6 +59,10 @@ enum RunError {
     Lobster(#[from] LobsterError),
     #[error("the generated flow is inconsistent: {0}")]
     Inconsistent(#[from] Inconsistent),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
     #[error("the report cannot be written: {0}")]
     Output(#[from] io::Error),
 }
@@ -68,9 +81,11 @@ fn main() -> ExitCode {
 /// Makes the run and prints its report; whether the independent book agrees.
 fn run(arguments: &Arguments) -> Result<bool, RunError> {
     let style = Style::for_stderr(arguments.progress);
-    let workload = load(arguments, style)?;
+    let config = engine_config(arguments)?;
+    let workload = Arc::new(load(arguments, style)?);
     let total = workload.events().len() as u64;
-    let outcome = pipeline::run(&workload, &mut Progress::start("books", total, style));
+    let pace = arguments.rate.map_or(Pace::Fast, Pace::PerSecond);
+    let outcome = pipeline::run(&workload, config, pace, &mut Progress::start("books", total, style))?;
     let expected = reference::replay(&workload, &mut Progress::start("independent book", total, style))?;
     let disagreements = disagreements(&outcome, &expected);
 
@@ -83,6 +98,19 @@ fn run(arguments: &Arguments) -> Result<bool, RunError> {
     out.flush()?;
     write_disagreements(&disagreements, &mut io::stderr().lock())?;
     Ok(disagreements.is_empty())
+}
+
+/// What the engine is to be.
+fn engine_config(arguments: &Arguments) -> Result<Config, ConfigError> {
+    if let Some(file) = &arguments.config {
+        return Config::from_file(file);
+    }
+    let mut config = arguments.cores.as_ref().map_or_else(|| default_workers(MAX_DEFAULT_WORKERS), pinned_workers);
+    if arguments.rate.is_some() {
+        // A feed that waits for the time tells itself to go on all the while; short turns let its events out at once.
+        config.turn_budget = PACED_TURN_BUDGET;
+    }
+    Ok(config)
 }
 
 /// All events of the run, before the first of them is applied.

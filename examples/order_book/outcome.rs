@@ -67,6 +67,10 @@ pub(crate) struct Outcome {
     pub(crate) latency_ns: Histogram<u64>,
     /// Messages that were accepted and could not be handled.
     pub(crate) dead_letters: u64,
+    /// Best prices that newer ones replaced before market data came to them.
+    pub(crate) conflated: u64,
+    /// The core of each worker, if it was given one.
+    pub(crate) cores: Vec<Option<u32>>,
     /// From the first event fed to the last one applied.
     pub(crate) elapsed: Duration,
 }
@@ -170,7 +174,15 @@ mod tests {
 
     fn outcome(books: Vec<BookResult>) -> Outcome {
         let quotes = books.iter().map(BookResult::best).collect();
-        Outcome { books, quotes, latency_ns: latency_histogram(), dead_letters: 0, elapsed: Duration::ZERO }
+        Outcome {
+            books,
+            quotes,
+            latency_ns: latency_histogram(),
+            dead_letters: 0,
+            conflated: 0,
+            cores: Vec::new(),
+            elapsed: Duration::ZERO,
+        }
     }
 
     #[test]

@@ -1,43 +1,141 @@
-//! From the feed to the books to market data, all on this thread.
-//!
-//! The baseline that a parallel run is measured against: the same books and the same record, without a message in
-//! between. The feed hands each event to the book of its symbol; a book whose best prices have changed hands them to
-//! market data, which keeps the latest of each symbol.
+//! From the feed to the books to market data: the engine with its actors, from start to shutdown.
 
-use std::time::Instant;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
+use hippodrome::config::Config;
+use hippodrome::{ActorRef, DeadLetterReason, Engine, Handle, MailboxSpec, On, Overflow, Props, StopReason};
+
+use crate::actors::{BookActor, BookMsg, BookRecord, Ended, Feed, FeedMsg, Market, MarketMsg, Pace, Window};
 use crate::event::Best;
 use crate::outcome::{Outcome, latency_histogram};
 use crate::progress::Progress;
 use crate::tracked::TrackedBook;
 use crate::workload::Workload;
 
-/// Progress is shown after so many events at the soonest.
-const CHUNK_EVENTS: usize = 1 << 16;
+/// How often the main thread looks how far the feed is.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// A feed that sends nothing for so long has a defect: the run is given up.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long an answer may take after the run, and how long the engine may take to shut down.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
+/// The worker of the feed and of market data.
+const FEED_WORKER: usize = 0;
 
-/// Feeds all events of the workload to its books.
-pub(crate) fn run(workload: &Workload, progress: &mut Progress) -> Outcome {
-    let mut books: Vec<TrackedBook> = (0..workload.symbols()).map(|_| TrackedBook::new(workload.file())).collect();
-    let mut quotes: Vec<Best> = books.iter().map(TrackedBook::best).collect();
+/// Why the pipeline did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PipelineError {
+    #[error(transparent)]
+    Engine(#[from] hippodrome::Error),
+    #[error("the book of symbol {symbol} stopped: {reason}")]
+    BookStopped { symbol: usize, reason: StopReason },
+    #[error("the feed stopped before it had sent all events")]
+    FeedStopped,
+    #[error("the feed has sent nothing for {} seconds after {sent} events", PATIENCE.as_secs())]
+    Stalled { sent: u64 },
+}
+
+/// The actors of a run.
+struct Actors {
+    feed: ActorRef<FeedMsg>,
+    books: Vec<ActorRef<BookMsg>>,
+    market: ActorRef<MarketMsg>,
+    sent: Arc<AtomicU64>,
+    ended: Receiver<Ended>,
+}
+
+/// Feeds all events of the workload to its books, on an engine of this configuration.
+///
+/// # Errors
+/// If the engine does not start or does not shut down in order, or an actor does not do its part.
+pub(crate) fn run(
+    workload: &Arc<Workload>,
+    config: Config,
+    pace: Pace,
+    progress: &mut Progress,
+) -> Result<Outcome, PipelineError> {
+    let window = Window::for_config(&config, workload.symbols());
+    let engine = Engine::from_config(config).start().map_err(hippodrome::Error::from)?;
+    let handle = engine.handle();
+    let actors = spawn(&handle, workload, pace, window)?;
+    handle.tell(actors.feed, FeedMsg::Start(actors.books.clone()));
+    let started = wait(&actors, progress)?;
+    let (records, quotes) = collect(&handle, &actors).map_err(hippodrome::Error::from)?;
+    let cores = handle.cores();
+    let report = engine.shutdown(ANSWER_PATIENCE).map_err(hippodrome::Error::from)?;
+
     let mut latency_ns = latency_histogram();
-    let mut done = 0;
-    let started = Instant::now();
-    for chunk in workload.events().chunks(CHUNK_EVENTS) {
-        // One reading of the clock an event: the end of one is the start of the next.
-        let mut fed = Instant::now();
-        for event in chunk {
-            let symbol = usize::from(event.symbol);
-            if let Some(best) = books[symbol].apply(event) {
-                quotes[symbol] = best;
-            }
-            let applied = Instant::now();
-            latency_ns.saturating_record(applied.duration_since(fed).as_nanos() as u64);
-            fed = applied;
-        }
-        done += chunk.len() as u64;
-        progress.at(done);
+    let mut elapsed = Duration::ZERO;
+    for record in &records {
+        latency_ns += &record.latency_ns;
+        elapsed = elapsed.max(record.settled.map_or(Duration::ZERO, |settled| settled.duration_since(started)));
     }
-    let elapsed = started.elapsed();
-    let books = books.iter().map(TrackedBook::result).collect();
-    Outcome { books, quotes, latency_ns, dead_letters: 0, elapsed }
+    Ok(Outcome {
+        books: records.into_iter().map(|record| record.result).collect(),
+        quotes,
+        latency_ns,
+        dead_letters: report.dead_letters.total(),
+        conflated: report.dead_letters.get(DeadLetterReason::Conflated),
+        cores,
+        elapsed,
+    })
+}
+
+/// Spawns all actors: the feed and market data on the first worker, the books in turn on the others.
+fn spawn(handle: &Handle, workload: &Arc<Workload>, pace: Pace, window: Window) -> Result<Actors, hippodrome::Error> {
+    let symbols = workload.symbols();
+    let origin = Instant::now();
+    // A place for each symbol, and one for the question at the end.
+    let places = NonZeroUsize::MIN.saturating_add(usize::from(symbols));
+    let mailbox = MailboxSpec::bounded(places).overflow(Overflow::Conflate(MarketMsg::key));
+    let market = handle.spawn(Props::on(On::Worker(FEED_WORKER)).mailbox(mailbox), move || Market::new(symbols))?;
+
+    let sent = Arc::new(AtomicU64::new(0));
+    let (ender, ended) = mpsc::channel();
+    let (shared_workload, shared_sent) = (workload.clone(), sent.clone());
+    let feed = handle.spawn(On::Worker(FEED_WORKER), move || {
+        Feed::new(shared_workload.clone(), (window, pace, origin), shared_sent.clone(), ender.clone())
+    })?;
+
+    let others = handle.workers().saturating_sub(1);
+    let mut books = Vec::with_capacity(usize::from(symbols));
+    for symbol in 0..symbols {
+        let worker = if others == 0 { FEED_WORKER } else { 1 + usize::from(symbol) % others };
+        let file = workload.file();
+        books.push(handle.spawn(On::Worker(worker), move || {
+            BookActor::new(symbol, TrackedBook::new(file.clone()), (feed, market), origin, window)
+        })?);
+    }
+    Ok(Actors { feed, books, market, sent, ended })
+}
+
+/// Waits until all events are applied, and shows the progress. Returns when the first one was sent.
+fn wait(actors: &Actors, progress: &mut Progress) -> Result<Instant, PipelineError> {
+    let (mut last, mut since) = (0, Instant::now());
+    loop {
+        match actors.ended.recv_timeout(LOOK_EVERY) {
+            Ok(Ended::Done { started }) => return Ok(started),
+            Ok(Ended::BookStopped { symbol, reason }) => return Err(PipelineError::BookStopped { symbol, reason }),
+            Err(RecvTimeoutError::Disconnected) => return Err(PipelineError::FeedStopped),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        let sent = actors.sent.load(Ordering::Relaxed);
+        progress.at(sent);
+        if sent != last {
+            (last, since) = (sent, Instant::now());
+        } else if since.elapsed() >= PATIENCE {
+            return Err(PipelineError::Stalled { sent });
+        }
+    }
+}
+
+/// Asks every book and market data what they have come to.
+fn collect(handle: &Handle, actors: &Actors) -> Result<(Vec<BookRecord>, Vec<Best>), hippodrome::AskError> {
+    let asked: Vec<_> = actors.books.iter().map(|book| handle.ask(*book, BookMsg::Report)).collect();
+    let records = asked.into_iter().map(|ask| ask.wait(ANSWER_PATIENCE)).collect::<Result<_, _>>()?;
+    let quotes = handle.ask(actors.market, MarketMsg::Report).wait(ANSWER_PATIENCE)?;
+    Ok((records, quotes))
 }

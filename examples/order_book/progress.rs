@@ -7,7 +7,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use crate::report::thousands;
+use hippodrome_examples::thousands;
 
 /// A run that is over before this shows nothing.
 const FIRST_AFTER: Duration = Duration::from_secs(1);

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use hdrhistogram::Histogram;
+use hippodrome_examples::{Latency, thousands};
 use serde::Serialize;
 
 use crate::outcome::{Disagreement, Outcome};
@@ -26,33 +26,17 @@ pub(crate) struct Report {
     dead_letters: u64,
     /// Events over the time from the first one fed to the last one applied.
     events_per_second: u64,
-    /// From fed to applied.
+    /// From sent to applied.
     latency_ns: Latency,
     /// Removals that were larger than what was known at their price.
     #[serde(skip)]
     unmatched: u64,
-}
-
-/// Latencies in nanoseconds that so many of all events did not exceed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-struct Latency {
-    p50: u64,
-    p90: u64,
-    p99: u64,
-    p999: u64,
-    max: u64,
-}
-
-impl Latency {
-    fn of(histogram: &Histogram<u64>) -> Self {
-        Self {
-            p50: histogram.value_at_quantile(0.5),
-            p90: histogram.value_at_quantile(0.9),
-            p99: histogram.value_at_quantile(0.99),
-            p999: histogram.value_at_quantile(0.999),
-            max: histogram.max(),
-        }
-    }
+    /// Best prices that newer ones replaced before market data came to them.
+    #[serde(skip)]
+    conflated: u64,
+    /// Where the workers were.
+    #[serde(skip)]
+    workers: String,
 }
 
 impl Report {
@@ -71,6 +55,8 @@ impl Report {
             events_per_second,
             latency_ns: Latency::of(&outcome.latency_ns),
             unmatched: sum(|book| book.unmatched),
+            conflated: outcome.conflated,
+            workers: places(&outcome.cores),
         }
     }
 
@@ -94,6 +80,7 @@ impl Report {
         let (events, symbols) = (thousands(self.events), self.symbols);
         let plural = if symbols == 1 { "" } else { "s" };
         writeln!(out, "order book: {events} events, {symbols} symbol{plural}, {source}\n")?;
+        writeln!(out, "  workers           {:>14}", self.workers)?;
         writeln!(out, "  events/s          {:>14}", thousands(self.events_per_second))?;
         if let Some(file) = workload.file() {
             writeln!(out, "  rows compared     {:>14}  depth {}", thousands(self.book_rows), file.depth())?;
@@ -102,19 +89,25 @@ impl Report {
         if self.unmatched > 0 {
             writeln!(out, "  beyond the book   {:>14}  removals of shares not known", thousands(self.unmatched))?;
         }
+        writeln!(out, "  conflated         {:>14}  best prices that newer ones replaced", thousands(self.conflated))?;
         writeln!(out, "  dead letters      {:>14}\n", thousands(self.dead_letters))?;
-        let Latency { p50, p90, p99, p999, max } = self.latency_ns;
-        writeln!(out, "  latency {:>10} {:>10} {:>10} {:>10} {:>10}", "p50", "p90", "p99", "p99.9", "max")?;
-        write!(out, "         ")?;
-        for value in [p50, p90, p99, p999, max] {
-            write!(out, " {:>10}", duration(value))?;
-        }
-        writeln!(out, "\n")?;
+        writeln!(out, "{}", self.latency_ns.named("latency"))?;
+        writeln!(out, "  From sent to applied, the time in queues included.\n")?;
         match disagreements.len() {
             0 => writeln!(out, "  The independent book agrees after every event."),
             1 => writeln!(out, "  The independent book DISAGREES in 1 place."),
             count => writeln!(out, "  The independent book DISAGREES in {count} places."),
         }
+    }
+}
+
+/// The workers' cores, or how many have none.
+fn places(cores: &[Option<u32>]) -> String {
+    let pinned: Vec<String> = cores.iter().flatten().map(u32::to_string).collect();
+    match (pinned.len(), cores.len() - pinned.len()) {
+        (_, 0) => format!("on cores {}", pinned.join(", ")),
+        (0, anywhere) => format!("{anywhere} on any core"),
+        (_, anywhere) => format!("on cores {}, {anywhere} on any", pinned.join(", ")),
     }
 }
 
@@ -127,31 +120,6 @@ pub(crate) fn write_disagreements(list: &[Disagreement], out: &mut impl Write) -
         0 => Ok(()),
         more => writeln!(out, "order_book: and {more} more"),
     }
-}
-
-/// A number with commas between its thousands.
-pub(crate) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Nanoseconds in the unit that leaves one to three digits before the point.
-fn duration(nanoseconds: u64) -> String {
-    let (divisor, unit) = match nanoseconds {
-        0..1_000 => return format!("{nanoseconds} ns"),
-        1_000..1_000_000 => (1_000, "µs"),
-        1_000_000..1_000_000_000 => (1_000_000, "ms"),
-        _ => (1_000_000_000, "s"),
-    };
-    // Cut and not rounded, so that 999,999 ns stay below a millisecond.
-    format!("{}.{} {unit}", nanoseconds / divisor, nanoseconds % divisor * 10 / divisor)
 }
 
 #[cfg(test)]
@@ -170,6 +138,8 @@ mod tests {
             events_per_second: 3_201_222,
             latency_ns: Latency { p50: 120, p90: 1_250, p99: 99_999, p999: 1_500_000, max: 2_000_000_000 },
             unmatched: 0,
+            conflated: 1_234,
+            workers: places(&[Some(0), Some(1)]),
         }
     }
 
@@ -195,11 +165,14 @@ mod tests {
         let expected = "\
 order book: 5,000,000 events, 8 symbols, generated from seed 7
 
+  workers            on cores 0, 1
   events/s               3,201,222
+  conflated                  1,234  best prices that newer ones replaced
   dead letters                   0
 
-  latency        p50        p90        p99      p99.9        max
-              120 ns     1.2 µs    99.9 µs     1.5 ms      2.0 s
+  latency             p50        p90        p99      p99.9        max
+                   120 ns     1.2 µs    99.9 µs     1.5 ms      2.0 s
+  From sent to applied, the time in queues included.
 
   The independent book agrees after every event.
 ";
@@ -218,15 +191,14 @@ order book: 5,000,000 events, 8 symbols, generated from seed 7
     }
 
     #[test]
-    fn numbers_are_grouped_and_durations_scaled() {
-        let table = [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")];
-        for (number, text) in table {
-            assert_eq!(thousands(number), text);
-        }
-        let table =
-            [(0, "0 ns"), (999, "999 ns"), (1_000, "1.0 µs"), (999_999, "999.9 µs"), (61_000_000_000, "61.0 s")];
-        for (nanoseconds, text) in table {
-            assert_eq!(duration(nanoseconds), text);
+    fn workers_are_where_they_were_pinned() {
+        let table: [(&[Option<u32>], &str); 3] = [
+            (&[Some(0), Some(3)], "on cores 0, 3"),
+            (&[None, None], "2 on any core"),
+            (&[Some(1), None], "on cores 1, 1 on any"),
+        ];
+        for (cores, text) in table {
+            assert_eq!(places(cores), text);
         }
     }
 }
