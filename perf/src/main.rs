@@ -1,0 +1,2 @@
+//! The measuring program of Hippodrome.
+fn main() {}

@@ -1,0 +1,61 @@
+//! The only file that chooses between the standard library and the model checker.
+//!
+//! Everything that takes part in a lock-free protocol comes from here: built with `--cfg loom` the same names are
+//! loom's, and every interleaving of a model is explored.
+
+#[cfg(not(loom))]
+pub(crate) use self::real::*;
+
+#[cfg(loom)]
+pub(crate) use self::checked::*;
+
+#[cfg(not(loom))]
+mod real {
+    pub(crate) use std::alloc::{alloc, dealloc};
+    pub(crate) use std::hint::spin_loop;
+    pub(crate) use std::sync::Arc;
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+    pub(crate) use std::thread;
+
+    /// [`std::cell::UnsafeCell`] behind the interface of loom's, which is told when an access begins and ends.
+    #[derive(Debug)]
+    #[repr(transparent)]
+    pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            Self(std::cell::UnsafeCell::new(value))
+        }
+
+        /// Runs `read` with a pointer for shared reading.
+        #[inline(always)]
+        pub(crate) fn with<R>(&self, read: impl FnOnce(*const T) -> R) -> R {
+            read(self.0.get())
+        }
+
+        /// Runs `write` with a pointer for exclusive access.
+        #[inline(always)]
+        pub(crate) fn with_mut<R>(&self, write: impl FnOnce(*mut T) -> R) -> R {
+            write(self.0.get())
+        }
+    }
+}
+
+#[cfg(loom)]
+mod checked {
+    pub(crate) use loom::alloc::{alloc, dealloc};
+    pub(crate) use loom::cell::UnsafeCell;
+    pub(crate) use loom::hint::spin_loop;
+    pub(crate) use loom::sync::Arc;
+
+    /// loom's threads have no time: a timed park is one that only somebody can end.
+    pub(crate) mod thread {
+        pub(crate) use loom::thread::{Thread, current, yield_now};
+
+        pub(crate) fn park_timeout(_timeout: std::time::Duration) {
+            loom::thread::park();
+        }
+    }
+
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+}
