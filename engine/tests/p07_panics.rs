@@ -292,11 +292,11 @@ fn thousands_of_restarts_in_a_row_need_no_stack() {
     for place in [Place::Factory, Place::Started] {
         let (mut host, _clock) = host(1);
         let handle = host.handle();
-        let (actor, noted) = fragile(&handle, place, 20_000, Props::on(On::Worker(0)).restart(MANY));
+        let (actor, noted) = fragile(&handle, place, 5_000, Props::on(On::Worker(0)).restart(MANY));
         handle.tell(actor, 7);
         settle(&mut host);
         assert_eq!(noted.try_recv(), Ok(7));
-        assert_eq!(host.stats().workers[0].panics, 20_000);
+        assert_eq!(host.stats().workers[0].panics, 5_000);
         host.shutdown(PATIENCE).unwrap();
     }
 }
