@@ -21,16 +21,16 @@ use crate::cell::{Head, Lifecycle};
 use crate::clock::Clock;
 use crate::config::WorkerSettings;
 use crate::dead_letter::DeadLetterReason;
-use crate::dispatch::{Reader, Source};
 use crate::event::SystemEvent;
 use crate::inbound::Inbound;
-use crate::message::{MessageType, Of};
+use crate::message::MessageType;
 use crate::outbound::Outbound;
+use crate::reader::{Reader, Source};
 use crate::reply::Orphans;
 use crate::shared::{Phase, Shared};
 use crate::slots::SlotTable;
 use crate::stats::{Counters, TypeTable};
-use crate::stopwatch::{Mark, Off, On, Stopwatch};
+use crate::stopwatch::{Off, On, Stopwatch};
 use crate::supervise::Task;
 use crate::timers::Timers;
 
@@ -56,11 +56,11 @@ pub(crate) struct Core {
     /// What has to be done about actors before the next run; see [`supervise`](crate::supervise).
     pub(crate) tasks: VecDeque<Task>,
     /// `limit` before a run was interrupted to do tasks.
-    interrupted_limit: Option<u64>,
+    pub(crate) interrupted_limit: Option<u64>,
 
     pub(crate) outbound: Outbound,
     pub(crate) inbound: Inbound,
-    ingress: ingress::Receiver<MessageType>,
+    pub(crate) ingress: ingress::Receiver<MessageType>,
     ingress_watched: bool,
     pub(crate) express: LocalRing<MessageType>,
     /// Whether the message at the reader has reserved room in a private mailbox.
@@ -73,7 +73,7 @@ pub(crate) struct Core {
     pub(crate) types: TypeTable,
     /// When what is being read was sent, at the earliest, if that is measured.
     pub(crate) sent_ns: Option<u64>,
-    local_sent_ns: Option<u64>,
+    pub(crate) local_sent_ns: Option<u64>,
     pub(crate) timers: Timers,
     pub(crate) asks: Asks,
     pub(crate) bus: WorkerBus,
@@ -107,9 +107,6 @@ const SELDOM: u64 = 16;
 /// How often a worker shows its counts, in turns. Idle turns are short, and a message may come after each: nothing that
 /// takes long belongs into all of them.
 const SHOWN_TURNS: u64 = 1024;
-
-/// Turns without anything after which a worker stops watching a lane, if it has more than a few.
-const IDLE_TURNS: u32 = 4096;
 
 /// What the parts of a core are made from; see [`Core::new`].
 pub(crate) struct Parts {
@@ -266,30 +263,6 @@ impl Core {
         any
     }
 
-    /// Gives the next slice of messages to `handled`.
-    #[inline(always)]
-    fn grant(&mut self, messages: u32) {
-        self.limit = self.counters.handled + u64::from(messages);
-        self.interrupted_limit = None;
-    }
-
-    /// Ends the current run after the message that is being handled, so that the tasks are done.
-    pub(crate) fn interrupt(&mut self) {
-        if self.interrupted_limit.is_none() {
-            self.interrupted_limit = Some(self.limit);
-            self.limit = 0;
-        }
-    }
-
-    /// After each run: does what it ordered. Returns whether the slice goes on.
-    #[inline(always)]
-    fn after_run(&mut self) -> bool {
-        if !self.tasks.is_empty() {
-            self.do_tasks();
-        }
-        self.counters.handled < self.limit
-    }
-
     /// Does all tasks; no actor is on the stack.
     #[cold]
     #[inline(never)]
@@ -303,137 +276,6 @@ impl Core {
         }
         if let Some(limit) = self.interrupted_limit.take() {
             self.limit = limit;
-        }
-    }
-
-    fn drain_local<W: Stopwatch>(&mut self) {
-        self.grant(self.shared.config.turn_budget);
-        if W::IS_ON {
-            self.mark_local();
-        }
-        let Some(front) = self.local.front() else { return };
-        self.reader = Reader { source: Source::Local, cursor: front.as_ptr(), end: front.as_ptr() };
-        loop {
-            // SAFETY: the cursor is at an envelope or at a jump, which is nobody's.
-            unsafe { self.dispatch::<W>() };
-            if !self.after_run() || self.reader.cursor == self.local.back() {
-                break;
-            }
-        }
-        self.settle_reader();
-        self.reader.source = Source::Nothing;
-        if W::IS_ON {
-            self.local_sent_ns = self.sent_ns;
-        }
-    }
-
-    /// Notes the time in the local ring, in front of what is sent in this turn.
-    fn mark_local(&mut self) {
-        self.sent_ns = self.local_sent_ns;
-        let mark = Mark { sent_ns: self.clock.now_ns() };
-        if !self.local.is_empty() {
-            // SAFETY: `Of` describes the message. Without room the times are only less exact.
-            let _ = unsafe { self.local.push(Of::<Mark>::WORKER, Tag::WORKER.0, mark) };
-        } else {
-            self.sent_ns = Some(mark.sent_ns);
-        }
-    }
-
-    fn poll_lanes<W: Stopwatch>(&mut self) {
-        let mut watched = 0;
-        while let Some(lane) = self.inbound.watched(watched) {
-            watched += 1;
-            let Some(front) = self.inbound.front(lane) else {
-                let is_idle = self.inbound.note_idle(lane) > IDLE_TURNS;
-                // While the engine ends, the lanes of ports are closed, and closed lanes do not ring.
-                if is_idle && self.inbound.has_many() && self.phase == Phase::Running {
-                    self.inbound.unwatch(lane);
-                }
-                continue;
-            };
-            self.poll_lane::<W>(lane, front);
-        }
-    }
-
-    fn poll_lane<W: Stopwatch>(&mut self, lane: u16, mut front: NonNull<u8>) {
-        self.grant(self.shared.config.lane_budget);
-        if W::IS_ON {
-            self.sent_ns = self.inbound.sent_ns(lane);
-        }
-        loop {
-            self.reader = Reader { source: Source::Lane(lane), cursor: front.as_ptr(), end: self.inbound.back(lane) };
-            // SAFETY: `front` is an envelope, and `back` is where its batch ends.
-            unsafe { self.dispatch::<W>() };
-            // SAFETY: the cursor moved only over envelopes that were moved out.
-            unsafe { self.inbound.set_front(lane, self.reader.cursor) };
-            if !self.after_run() {
-                break;
-            }
-            match self.inbound.front(lane) {
-                Some(next) => front = next,
-                None => break,
-            }
-        }
-        self.reader.source = Source::Nothing;
-        self.counters.steps += 1;
-        if W::IS_ON {
-            self.inbound.set_sent_ns(lane, self.sent_ns);
-        }
-        self.inbound.release(lane);
-    }
-
-    fn poll_ingress(&mut self) {
-        let mut left = self.shared.config.lane_budget;
-        while left > 0 {
-            left -= 1;
-            // The message moves to the express ring, so that its place is free before anything of the user's runs.
-            let express = &mut self.express;
-            // SAFETY: the ingress gives each message once, and a worker's envelopes fit a segment.
-            let moved = self.ingress.pop_with(|kind, tag, message| unsafe { express.push_raw(kind, tag, message) });
-            match moved {
-                None => break,
-                Some(_) => self.drain_express(false),
-            }
-        }
-    }
-
-    /// Hands out what is in the express ring. No actor may be on the stack.
-    pub(crate) fn drain_express(&mut self, is_reserved: bool) {
-        let saved = std::mem::replace(
-            &mut self.reader,
-            Reader { source: Source::Nothing, cursor: std::ptr::null_mut(), end: std::ptr::null_mut() },
-        );
-        let was_reserved = std::mem::replace(&mut self.is_reserved, is_reserved);
-        // The slice of a source whose message led here goes on afterwards.
-        let slice = (self.limit, self.interrupted_limit.take());
-        while let Some(front) = self.express.front() {
-            self.grant(1);
-            self.reader = Reader { source: Source::Express, cursor: front.as_ptr(), end: self.express.back() };
-            // SAFETY: `front` is an envelope.
-            unsafe { self.dispatch::<Off>() };
-            self.settle_reader();
-            self.after_run();
-            self.counters.steps += 1;
-        }
-        self.express.rewind();
-        (self.limit, self.interrupted_limit) = slice;
-        self.is_reserved = was_reserved;
-        self.reader = saved;
-    }
-
-    /// Tells the reader's source how far it was read.
-    #[inline(always)]
-    pub(crate) fn settle_reader(&mut self) {
-        let cursor = self.reader.cursor;
-        // SAFETY: the cursor moves from the source's front only over envelopes that were moved out.
-        unsafe {
-            match self.reader.source {
-                Source::Local => self.local.set_front(cursor),
-                Source::Lane(lane) => self.inbound.set_front(lane, cursor),
-                Source::Express => self.express.set_front(cursor),
-                Source::Held(tag) => self.set_held_front(tag, cursor),
-                Source::Nothing => {}
-            }
         }
     }
 
@@ -488,29 +330,6 @@ impl Core {
         self.rest_of_mailbox(tag);
     }
 
-    /// After a panic: puts everything in order, then lets the actor's policy decide.
-    #[cold]
-    pub(crate) fn recover(&mut self, panic: Box<dyn std::any::Any + Send>) {
-        self.settle_reader();
-        self.reader.source = Source::Nothing;
-        self.inbound.release_all();
-        self.is_reserved = false;
-        let tag = self.current.tag;
-        if let Some(head) = self.current.head.take() {
-            // SAFETY: the head is the current actor's, whose method has just been unwound.
-            let message = unsafe { (head.as_ref().vtable.message_name)() };
-            self.report_dead_letter(Address { home: self.home, tag }, message, DeadLetterReason::Panicked);
-            self.fail_actor(head, panic);
-            self.rest_of_mailbox(tag);
-        } else {
-            self.counters.contained_panics += 1;
-        }
-        self.counters.steps += 1;
-        if let Some(limit) = self.interrupted_limit.take() {
-            self.limit = limit;
-        }
-    }
-
     /// Counts a dead letter and tells the event stream. The message itself is the caller's to drop.
     #[cold]
     pub(crate) fn report_dead_letter(&mut self, to: Address, message: &'static str, reason: DeadLetterReason) {
@@ -550,21 +369,6 @@ impl Core {
         self.ingress.close();
         self.ingress_watched = true;
         self.ingress.watch();
-    }
-
-    /// Takes everything out of the ingress, after it was closed, and counts it as left.
-    pub(crate) fn drain_ingress(&mut self) {
-        while !self.ingress.is_drained() {
-            let express = &mut self.express;
-            // SAFETY: the ingress gives each message once.
-            if self.ingress.pop_with(|kind, tag, message| unsafe { express.push_raw(kind, tag, message) }).is_none() {
-                // A sender has claimed its place and is just writing.
-                std::thread::yield_now();
-            }
-            while let Some((kind, _, message)) = self.express.pop() {
-                self.bury_left(kind, message);
-            }
-        }
     }
 
     /// Looks at the clock now, and fires what is due.

@@ -18,6 +18,7 @@ use crate::core::Core;
 use crate::dead_letter::DeadLetterReason;
 use crate::mailbox::{Mailbox, Put};
 use crate::message::{MessageType, Of};
+use crate::reader::{Reader, Source};
 use crate::stopwatch::Stopwatch;
 
 /// Takes one or more messages for the actor at the head from the worker's reader.
@@ -25,33 +26,7 @@ use crate::stopwatch::Stopwatch;
 /// To be called by the worker alone, with `current` set to that actor.
 pub(crate) type RunFn = unsafe fn(&mut Core, NonNull<Head>);
 
-/// Where the worker reads envelopes now.
-pub(crate) struct Reader {
-    pub(crate) source: Source,
-    /// The next envelope.
-    pub(crate) cursor: *mut u8,
-    /// Where the envelopes end, for sources that do not grow while they are read.
-    pub(crate) end: *mut u8,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
-    Nothing,
-    Local,
-    /// The worker's scratch ring for one message.
-    Express,
-    Lane(u16),
-    /// What an actor's cell held while it was restarted.
-    Held(Tag),
-}
-
 impl Core {
-    /// Where the envelopes at the reader end now.
-    #[inline(always)]
-    pub(crate) fn reader_end(&self) -> *mut u8 {
-        if self.reader.source == Source::Local { self.local.back() } else { self.reader.end }
-    }
-
     /// Hands the envelope at the reader to whoever it is for, and counts what was handled of it.
     ///
     /// # Safety

@@ -192,13 +192,11 @@ impl Inbound {
         }
     }
 
-    /// Takes every message out of every lane.
-    pub(crate) fn drain(&mut self, mut take: impl FnMut(&'static MessageType, u64, *mut u8)) {
-        for lane in self.lanes.iter_mut().flatten() {
-            while let Some((kind, tag, message)) = lane.consumer.pop() {
-                take(kind, tag, message);
-            }
-            lane.consumer.release();
+    /// Takes every message out of every lane, and lets go of the lanes. What is published at the same time is left to
+    /// the producers.
+    pub(crate) fn finish(self, mut take: impl FnMut(&'static MessageType, u64, *mut u8)) {
+        for lane in self.lanes.into_iter().flatten() {
+            lane.consumer.finish(&mut take);
         }
     }
 }

@@ -313,9 +313,8 @@ impl Core {
         self.run_commands();
         self.tasks.clear();
         let actors = self.drop_actors();
-        let mut inbound = std::mem::take(&mut self.inbound);
-        inbound.drain(|kind, _, message| self.bury_left(kind, message));
-        drop(inbound);
+        let inbound = std::mem::take(&mut self.inbound);
+        inbound.finish(|kind, _, message| self.bury_left(kind, message));
         self.drain_ingress();
         for own in [Self::local_ring, Self::express_ring] {
             while let Some((kind, _, message)) = own(self).pop() {

@@ -6,22 +6,18 @@
 //! An actor stops from the leaves up: it takes no more messages, its children stop, and when the last of them has
 //! reported, its own `stopped` runs, its state is dropped, and its parent and its watchers are told.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hippodrome_ringbuf::{LocalRing, SEGMENT_BYTES};
-
 use crate::address::{Address, Tag};
 use crate::cell::{Head, Lifecycle, NewCell};
 use crate::core::Core;
 use crate::dead_letter::DeadLetterReason;
-use crate::dispatch::{RunFn, Reader, Source, run_holding, run_new, run_refusing};
+use crate::dispatch::{RunFn, run_holding, run_new, run_refusing};
 use crate::event::SystemEvent;
-use crate::message::{MessageType, WorkerMessage};
-use crate::restart::Restart;
+use crate::message::WorkerMessage;
 use crate::shared::Phase;
 use crate::stop::{Stop, StopReason};
 use crate::watch::Terminated;
@@ -182,7 +178,7 @@ impl Core {
     }
 
     /// Sets what takes the actor's messages, from where it stands in its life.
-    fn set_run(&mut self, head: NonNull<Head>) {
+    pub(crate) fn set_run(&mut self, head: NonNull<Head>) {
         let actor = head_of(head);
         // SAFETY: the vtable fits the cell.
         let has_mailbox = unsafe { (actor.vtable.mailbox)(head) }.is_some();
@@ -197,96 +193,6 @@ impl Core {
         };
         if let Some(slot) = self.slots.get_mut(actor.me.tag) {
             slot.run = run;
-        }
-    }
-
-    /// After a panic of the actor: drops its state, then lets its policy decide.
-    pub(crate) fn fail_actor(&mut self, head: NonNull<Head>, panic: Box<dyn Any + Send>) {
-        let message = panic_message(&*panic);
-        self.contain(|| drop(panic));
-        self.counters.panics += 1;
-        let mut actor = head;
-        if head_of(head).lifecycle == Lifecycle::Draining {
-            head_mut(&mut actor).rare().stop_after_restart = true;
-        }
-        self.drop_state(head);
-        self.decide(head, message);
-    }
-
-    /// What the actor's policy says of a panic: its own, or a child's that escalated.
-    fn decide(&mut self, mut head: NonNull<Head>, message: Arc<str>) {
-        let actor = head_mut(&mut head);
-        let tag = actor.me.tag;
-        if matches!(actor.lifecycle, Lifecycle::Stopping { .. }) {
-            return;
-        }
-        match actor.rare.as_ref().map_or(Restart::Stop, |rare| rare.restart) {
-            Restart::Stop => self.stop_actor(tag, Stop::Kill, StopReason::Panicked(message)),
-            Restart::Escalate => {
-                let parent = actor.parent;
-                self.stop_actor(tag, Stop::Kill, StopReason::Panicked(message.clone()));
-                if let Some(parent) = parent {
-                    self.order_at(parent, Task::ChildFailed { parent: parent.tag, message });
-                }
-            }
-            Restart::Restart { max, within, backoff } => {
-                let now_ns = self.clock.now_ns();
-                let actor = head_mut(&mut head);
-                let restarts = &mut actor.rare().restarts_ns;
-                restarts.retain(|at| now_ns.saturating_sub(*at) < nanos(within));
-                let earlier = restarts.len() as u32;
-                if earlier >= max {
-                    let event = SystemEvent::RestartsExhausted { actor: actor.me, actor_type: actor.type_name(), max };
-                    self.publish_event(event);
-                    return self.stop_actor(tag, Stop::Kill, StopReason::RestartsExhausted(message));
-                }
-                restarts.push(now_ns);
-                self.begin_restart(head, backoff.wait(earlier));
-            }
-        }
-    }
-
-    fn begin_restart(&mut self, mut head: NonNull<Head>, wait: Duration) {
-        self.drop_state(head);
-        let actor = head_mut(&mut head);
-        actor.incarnation += 1;
-        actor.lifecycle = Lifecycle::Restarting { backoff_over: wait.is_zero() };
-        let (me, incarnation) = (actor.me, actor.incarnation);
-        self.cancel_timers(head);
-        self.set_run(head);
-        self.stop_children(head, Stop::Now);
-        if !wait.is_zero() && !self.arm_backoff(me.tag, incarnation, wait) {
-            // No timer is left: restarting too early is better than never.
-            head_mut(&mut head).lifecycle = Lifecycle::Restarting { backoff_over: true };
-        }
-        self.finish_restart(head);
-    }
-
-    fn backoff_over(&mut self, tag: Tag, incarnation: u32) {
-        let Some(mut head) = self.slots.head(tag) else { return };
-        let actor = head_mut(&mut head);
-        if actor.incarnation == incarnation && matches!(actor.lifecycle, Lifecycle::Restarting { .. }) {
-            actor.lifecycle = Lifecycle::Restarting { backoff_over: true };
-            self.finish_restart(head);
-        }
-    }
-
-    /// Starts the actor again once its children have stopped and its backoff is over.
-    pub(crate) fn finish_restart(&mut self, head: NonNull<Head>) {
-        let actor = head_of(head);
-        if actor.children > 0 || actor.lifecycle != (Lifecycle::Restarting { backoff_over: true }) {
-            return;
-        }
-        if self.is_starting {
-            // It has panicked as it started: others have their turn before it is tried again.
-            return self.make_ready(head);
-        }
-        let tag = actor.me.tag;
-        self.start_actor(head);
-        if let Some(head) = self.slots.head(tag)
-            && head_of(head).is_alive()
-        {
-            self.make_ready(head);
         }
     }
 
@@ -322,7 +228,7 @@ impl Core {
     }
 
     /// Whether the actor has messages that were queued outside the shared ring.
-    fn has_queued(&self, head: NonNull<Head>) -> bool {
+    pub(crate) fn has_queued(&self, head: NonNull<Head>) -> bool {
         // SAFETY: the vtable fits the cell, and the mailbox is not borrowed.
         let in_mailbox =
             unsafe { (head_of(head).vtable.mailbox)(head).is_some_and(|mailbox| mailbox.as_ref().len() > 0) };
@@ -419,7 +325,7 @@ impl Core {
         }
     }
 
-    fn stop_children(&mut self, head: NonNull<Head>, how: Stop) {
+    pub(crate) fn stop_children(&mut self, head: NonNull<Head>, how: Stop) {
         let mut slot = head_of(head).first_child;
         while let Some(child) = self.slots.tenant(slot) {
             slot = head_of(child).next_sibling;
@@ -526,7 +432,7 @@ impl Core {
     }
 
     /// Drops the state of an actor that is alive; it has none afterwards.
-    fn drop_state(&mut self, mut head: NonNull<Head>) {
+    pub(crate) fn drop_state(&mut self, mut head: NonNull<Head>) {
         if head_of(head).is_alive() {
             // Before the drop, which may panic: the state must not be dropped again.
             head_mut(&mut head).lifecycle = Lifecycle::Restarting { backoff_over: false };
@@ -540,82 +446,19 @@ impl Core {
         // SAFETY: the vtable fits the cell, and the caller knows that it has a state, which is not used again.
         self.contain(|| unsafe { (vtable.drop_state)(head) });
     }
-
-    /// Keeps a message for an actor that is being restarted. Returns whether there was room.
-    ///
-    /// # Safety
-    /// `message` is a valid message of `kind`, not used again if this returns `true`.
-    pub(crate) unsafe fn hold(
-        &mut self,
-        mut head: NonNull<Head>,
-        kind: &'static MessageType,
-        tag: Tag,
-        message: *mut u8,
-    ) -> bool {
-        let limit = self.settings.local_ring_limit_kib as usize * 1024;
-        let held = &mut head_mut(&mut head).rare().held;
-        let held = held.get_or_insert_with(|| LocalRing::new(2 * SEGMENT_BYTES, limit));
-        // SAFETY: the caller's contract.
-        unsafe { held.push_raw(kind, tag.0, message) }
-    }
-
-    /// Runs what was held for an actor that runs again, within the slice.
-    pub(crate) fn run_held(&mut self, mut head: NonNull<Head>) {
-        let tag = self.current.tag;
-        let run = head_of(head).vtable.run;
-        while self.counters.handled < self.limit {
-            let Some(rare) = &mut head_mut(&mut head).rare else { return };
-            let Some(held) = &mut rare.held else { return };
-            let Some(front) = held.front() else {
-                rare.held = None;
-                return self.set_run(head);
-            };
-            self.reader = Reader { source: Source::Held(tag), cursor: front.as_ptr(), end: held.back() };
-            // SAFETY: the vtable fits the cell, which has a state; `front` is an envelope for this actor.
-            unsafe { run(self, head) };
-            self.settle_reader();
-            self.reader.source = Source::Nothing;
-        }
-    }
-
-    /// Says how far the held messages of the actor were read.
-    ///
-    /// # Safety
-    /// As for [`LocalRing::set_front`].
-    pub(crate) unsafe fn set_held_front(&mut self, tag: Tag, cursor: *mut u8) {
-        if let Some(mut head) = self.slots.head(tag)
-            && let Some(rare) = &mut head_mut(&mut head).rare
-            && let Some(held) = &mut rare.held
-        {
-            // SAFETY: the caller's contract.
-            unsafe { held.set_front(cursor) }
-        }
-    }
-
-    /// Whether any actor holds messages until it runs again.
-    pub(crate) fn has_held_messages(&self) -> bool {
-        self.slots.heads().any(|head| self.has_queued(head))
-    }
 }
 
 /// The head of an actor of this worker.
-fn head_of<'a>(head: NonNull<Head>) -> &'a Head {
+pub(crate) fn head_of<'a>(head: NonNull<Head>) -> &'a Head {
     // SAFETY: heads come from the worker's table, whose cells live until `bury_actor`; all of this file runs on the
     // worker's thread with no method of an actor on the stack, and a borrow is not kept across a change of the head.
     unsafe { head.as_ref() }
 }
 
 /// The head of an actor of this worker, to change it.
-fn head_mut(head: &mut NonNull<Head>) -> &mut Head {
+pub(crate) fn head_mut(head: &mut NonNull<Head>) -> &mut Head {
     // SAFETY: as in `head_of`.
     unsafe { head.as_mut() }
-}
-
-/// What a panic said, if it said it in words.
-fn panic_message(panic: &(dyn Any + Send)) -> Arc<str> {
-    let text = panic.downcast_ref::<&'static str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    Arc::from(text.unwrap_or("a panic without a message"))
 }
 
 /// A duration in nanoseconds, at most `u64::MAX` of them.

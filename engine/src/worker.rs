@@ -48,6 +48,10 @@ impl Worker {
     pub fn poll(&mut self, budget: u64) -> u64 {
         let before = self.core.counters.handled;
         let _polled = Polled::enter(&self.core);
+        // A busy worker looks at the clock once in many turns, and a host may poll for only one turn a frame.
+        if self.core.phase != Phase::Ending && !self.core.timers.is_empty() {
+            self.core.look_at_time();
+        }
         while self.turn() && self.core.counters.handled - before < budget {}
         self.core.counters.handled - before
     }

@@ -94,7 +94,12 @@ impl Scene {
         Self { handle, asker, answers }
     }
 
-    fn ask(&self, to: ActorRef<Question>, timeout: Duration, make: impl FnOnce(Reply<u64>) -> Question + Send + 'static) {
+    fn ask(
+        &self,
+        to: ActorRef<Question>,
+        timeout: Duration,
+        make: impl FnOnce(Reply<u64>) -> Question + Send + 'static,
+    ) {
         self.handle.tell(self.asker, Asking::Ask { to, timeout, make: Box::new(make) });
     }
 }

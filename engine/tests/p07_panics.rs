@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use common::{PATIENCE, engine, eventually, host, next, settle, take};
 use hippodrome::{
-    Actor, ActorRef, Backoff, Context, DeadLetterReason, Engine, Handle, MailboxSpec, MissedTick, On, Overflow, Props, Reply,
-    Restart, Stats, Stop, StopReason, SystemEvent, Terminated, from_fn,
+    Actor, ActorRef, Backoff, Context, DeadLetterReason, Engine, Handle, MailboxSpec, MissedTick, On, Overflow, Props,
+    Reply, Restart, Stats, Stop, StopReason, SystemEvent, Terminated, from_fn,
 };
 
 const FOREVER: Duration = Duration::from_secs(3600);
@@ -94,10 +94,8 @@ fn the_rest_is_kept(from: From, props: Props<u64>) {
     let handle = engine.handle();
     let (notes, noted) = mpsc::channel();
     let lives = AtomicU64::new(0);
-    let faulty = handle.spawn(props, move || Faulty {
-        life: lives.fetch_add(1, Ordering::Relaxed),
-        notes: notes.clone(),
-    });
+    let faulty =
+        handle.spawn(props, move || Faulty { life: lives.fetch_add(1, Ordering::Relaxed), notes: notes.clone() });
     let (seen, seen_by_neighbour) = mpsc::channel();
     let neighbour = handle.spawn(On::Worker(0), move || Neighbour(seen.clone()));
     send_all(&handle, from, [faulty.unwrap(), neighbour.unwrap()]);
@@ -574,7 +572,8 @@ fn a_subscriber_that_cannot_make_a_message_of_an_event_fails_alone() {
         })
     });
     let busy = busy.unwrap();
-    handle.ask(handle.spawn(On::Worker(0), || from_fn(|r: Reply<()>, ctx| r.send(ctx, ()))).unwrap(), |reply| reply)
+    handle
+        .ask(handle.spawn(On::Worker(0), || from_fn(|r: Reply<()>, ctx| r.send(ctx, ()))).unwrap(), |reply| reply)
         .wait(PATIENCE)
         .unwrap();
     for n in 0..20 {

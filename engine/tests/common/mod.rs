@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses a part of this")]
 
+pub(crate) mod source;
+
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;

@@ -1,0 +1,103 @@
+//! Promise 6: no default hash map on the message path, nor any lock. Wherever one of their words stands in the sources
+//! of the engine or of the rings, this list says why it is off that path.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::source::sources;
+
+/// What is not allowed without a reason.
+const WORDS: [&str; 13] = [
+    "HashMap",
+    "HashSet",
+    "RandomState",
+    "DefaultHasher",
+    "Mutex",
+    "RwLock",
+    "ReentrantMutex",
+    "FairMutex",
+    "Condvar",
+    "Once",
+    "OnceLock",
+    "LazyLock",
+    "Barrier",
+];
+
+/// Where a word may stand, and why.
+const ALLOWED: [(&str, &str, &str); 4] = [
+    (
+        "engine/src/names.rs",
+        "RwLock",
+        "names are claimed by spawns, released by stops and looked up by address seekers",
+    ),
+    ("engine/src/shared.rs", "Mutex", "ports are opened, events published from outside, remains counted at the end"),
+    ("engine/src/shared.rs", "RwLock", "the list of engines, for replies that ended up on foreign threads"),
+    ("engine/src/stats.rs", "Mutex", "a worker shows its counts between turns by `try_lock`, and never waits for it"),
+];
+
+#[test]
+fn hash_maps_and_locks_stand_only_where_the_list_has_them() {
+    let allowed: BTreeMap<(&str, &str), &str> =
+        ALLOWED.iter().map(|(path, word, why)| ((*path, *word), *why)).collect();
+    let sources = sources(&["engine/src", "ringbuf/src"]);
+    for source in sources.iter().filter(|source| !source.is_test()) {
+        for word in WORDS {
+            assert!(
+                !source.has_word(word) || allowed.contains_key(&(source.path.as_str(), word)),
+                "{} has a {word}: keep it off the message path, and say in this list why it is off it",
+                source.path
+            );
+        }
+    }
+    for (path, word, _) in ALLOWED {
+        let source = sources.iter().find(|source| source.path == path);
+        assert!(
+            source.is_some_and(|source| source.has_word(word)),
+            "{path} has no {word} any more: take it off the list"
+        );
+    }
+}
+
+#[test]
+fn the_message_path_names_no_lock_and_no_map_at_all() {
+    // From a tell to the handler, and all that an answer, a timer or a private mailbox goes through.
+    let path = [
+        "engine/src/asks.rs",
+        "engine/src/cell.rs",
+        "engine/src/context.rs",
+        "engine/src/core.rs",
+        "engine/src/dispatch.rs",
+        "engine/src/inbound.rs",
+        "engine/src/inline.rs",
+        "engine/src/mailbox.rs",
+        "engine/src/message.rs",
+        "engine/src/outbound.rs",
+        "engine/src/port.rs",
+        "engine/src/reply.rs",
+        "engine/src/slots.rs",
+        "engine/src/tell.rs",
+        "engine/src/timers.rs",
+        "engine/src/wheel.rs",
+        "engine/src/worker.rs",
+    ];
+    let sources = sources(&["engine/src"]);
+    for path in path {
+        let source = sources.iter().find(|source| source.path == path);
+        let source = source.unwrap_or_else(|| panic!("{path} has moved: keep this list in step"));
+        for line in source.code() {
+            for word in ["Map<", "Set<"] {
+                assert!(!line.contains(word), "{path}: {line}");
+            }
+        }
+    }
+    // A port takes a lock to open; sending takes none.
+    let locks = |path: &str| {
+        let source = sources.iter().find(|source| source.path == path).unwrap();
+        source.code().filter(|line| line.contains(".lock()")).map(|line| line.trim().to_owned()).collect::<Vec<_>>()
+    };
+    for path in path.iter().filter(|path| !path.ends_with("port.rs")) {
+        assert_eq!(locks(path), Vec::<String>::new(), "{path}");
+    }
+    assert_eq!(locks("engine/src/port.rs").len(), 1);
+}
