@@ -227,7 +227,8 @@ impl Core {
 
     /// Tells the askers whose replies were dropped on this worker.
     pub(crate) fn close_orphans(&mut self) {
-        for (home, key) in self.orphans.take() {
+        let mut orphans = self.orphans.take();
+        for (home, key) in orphans.drain(..) {
             self.counters.steps += 1;
             if home == self.home {
                 let tag = self.current.tag;
@@ -240,5 +241,6 @@ impl Core {
                 crate::shared::close_ask(home, key);
             }
         }
+        self.orphans.recycle(orphans);
     }
 }

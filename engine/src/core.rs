@@ -193,6 +193,9 @@ impl Core {
     }
 
     fn duties<W: Stopwatch>(&mut self) {
+        if W::IS_ON {
+            self.outbound.set_time(self.clock.now_ns());
+        }
         if self.bell.is_rung() {
             self.answer_bell();
         }

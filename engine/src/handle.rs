@@ -94,10 +94,7 @@ impl Handle {
             match self.tell_within(deadline.saturating_duration_since(Instant::now()), to, message) {
                 Ok(()) => sent += 1,
                 Err(error) => {
-                    let reason = match &error {
-                        TryTellError::Full(_) => DeadLetterReason::Full,
-                        TryTellError::Stopped(_) => DeadLetterReason::Shutdown,
-                    };
+                    let reason = self.shared.why_refused(to, &error);
                     self.bury(to.address(), error.into_message(), reason);
                     break;
                 }
@@ -276,6 +273,15 @@ impl Handle {
 }
 
 impl Shared {
+    /// Why a thread outside could not send to an actor.
+    pub(crate) fn why_refused<M>(&self, to: ActorRef<M>, error: &TryTellError<M>) -> DeadLetterReason {
+        match error {
+            TryTellError::Full(_) => DeadLetterReason::Full,
+            TryTellError::Stopped(_) if to.home().node() != self.node => DeadLetterReason::Unreachable,
+            TryTellError::Stopped(_) => DeadLetterReason::Shutdown,
+        }
+    }
+
     pub(crate) fn stats(&self) -> Stats {
         Stats {
             workers: self.workers.iter().map(|worker| worker.stats.worker()).collect(),

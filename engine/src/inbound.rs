@@ -110,7 +110,7 @@ impl Inbound {
     #[inline]
     pub(crate) fn note_idle(&mut self, source: u16) -> u32 {
         self.lane(source).map_or(0, |lane| {
-            lane.idle_turns = lane.idle_turns.saturating_add(1);
+            lane.idle_turns = lane.idle_turns.wrapping_add(1);
             lane.idle_turns
         })
     }
@@ -130,9 +130,11 @@ impl Inbound {
     /// Stops watching the lane, unless something came meanwhile. A lane whose producer has gone is taken away.
     pub(crate) fn unwatch(&mut self, source: u16) -> bool {
         let Some(lane) = self.lane(source) else { return false };
-        // Whether the producer has gone is read before the last look at what it published.
+        // In this order: a producer that goes after the flag was changed rings, one that went before is seen to have
+        // ended, and what it published last is there to be found.
+        let came = lane.consumer.unwatch();
         let ended = lane.consumer.is_ended();
-        if lane.consumer.unwatch() {
+        if came || lane.consumer.front().is_some() {
             lane.consumer.watch();
             lane.idle_turns = 0;
             return true;
@@ -143,6 +145,11 @@ impl Inbound {
             self.lanes[usize::from(source)] = None;
         }
         false
+    }
+
+    /// Whether the lane's producer has gone.
+    pub(crate) fn is_ended(&mut self, source: u16) -> bool {
+        self.lane(source).is_some_and(|lane| lane.consumer.is_ended())
     }
 
     /// Stops watching all lanes. Returns whether something came meanwhile.

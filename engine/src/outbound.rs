@@ -7,6 +7,7 @@ use hippodrome_ringbuf::{Kind, LocalRing, SEGMENT_BYTES};
 
 use crate::address::Tag;
 use crate::message::{MessageType, Of, WorkerMessage};
+use crate::stopwatch::Mark;
 
 /// A lane is published when so many bytes wait in it, or at the end of the turn.
 const PUBLISH_BYTES: u64 = 2048;
@@ -18,6 +19,8 @@ struct Lane {
     outbox_limit_bytes: usize,
     /// Whether something is in the outbox: then everything goes there, to keep the order.
     is_spilled: bool,
+    /// Whether the next message is the first of a batch that is to begin with the time.
+    needs_mark: bool,
     is_dirty: bool,
 }
 
@@ -28,6 +31,8 @@ pub(crate) struct Outbound {
     /// The lanes with something unpublished or in the outbox.
     dirty: VecDeque<u16>,
     flushed: u64,
+    /// The time of the current turn, if waiting times are measured.
+    now_ns: Option<u64>,
 }
 
 impl Outbound {
@@ -36,8 +41,14 @@ impl Outbound {
         if worker >= self.lanes.len() {
             self.lanes.resize_with(worker + 1, || None);
         }
-        self.lanes[worker] =
-            Some(Box::new(Lane { producer, outbox: None, outbox_limit_bytes, is_spilled: false, is_dirty: false }));
+        self.lanes[worker] = Some(Box::new(Lane {
+            producer,
+            outbox: None,
+            outbox_limit_bytes,
+            is_spilled: false,
+            needs_mark: false,
+            is_dirty: false,
+        }));
         self.dirty.reserve(self.lanes.len());
     }
 
@@ -48,17 +59,16 @@ impl Outbound {
     #[inline]
     pub(crate) fn send<M: Send + 'static>(&mut self, worker: usize, tag: Tag, message: M) -> Result<(), M> {
         let Some(Some(lane)) = self.lanes.get_mut(worker) else { return Err(message) };
-        if !lane.is_spilled {
-            // SAFETY: `Of` describes `M`, which may be sent.
-            match unsafe { lane.producer.push(Of::<M>::ACTOR, tag.0, message) } {
-                Ok(()) => {
-                    self.touched(worker);
-                    Ok(())
-                }
-                Err((refused, message)) => self.send_to_full(worker, tag, message, refused),
+        if lane.is_spilled | lane.needs_mark {
+            return self.send_with_care(worker, tag, message, Refused::Full);
+        }
+        // SAFETY: `Of` describes `M`, which may be sent.
+        match unsafe { lane.producer.push(Of::<M>::ACTOR, tag.0, message) } {
+            Ok(()) => {
+                self.touched(worker);
+                Ok(())
             }
-        } else {
-            self.send_to_full(worker, tag, message, Refused::Full)
+            Err((refused, message)) => self.send_with_care(worker, tag, message, refused),
         }
     }
 
@@ -76,7 +86,7 @@ impl Outbound {
 
     #[cold]
     #[inline(never)]
-    fn send_to_full<M: Send + 'static>(
+    fn send_with_care<M: Send + 'static>(
         &mut self,
         worker: usize,
         tag: Tag,
@@ -87,6 +97,9 @@ impl Outbound {
         if refused == Refused::Closed {
             return Err(message);
         }
+        if std::mem::replace(&mut lane.needs_mark, false) {
+            lane.mark(self.now_ns);
+        }
         lane.move_outbox();
         if !lane.is_spilled {
             // SAFETY: as in `send`.
@@ -95,8 +108,8 @@ impl Outbound {
                     self.touched(worker);
                     Ok(())
                 }
-                Err((Refused::Closed, message)) => Err(message),
-                Err((_, message)) => self.send_to_outbox(worker, tag, message),
+                Err((Refused::Full, message)) => self.send_to_outbox(worker, tag, message),
+                Err((_, message)) => Err(message),
             };
         }
         self.send_to_outbox(worker, tag, message)
@@ -137,6 +150,12 @@ impl Outbound {
         lane.is_spilled = true;
         self.touched(worker);
         Ok(())
+    }
+
+    /// Tells the time, because waiting times are measured: the next batches begin with it.
+    pub(crate) fn set_time(&mut self, now_ns: u64) {
+        self.now_ns = Some(now_ns);
+        self.lanes.iter_mut().flatten().for_each(|lane| lane.needs_mark = !lane.is_dirty);
     }
 
     /// Whether nothing waits to be published.
@@ -194,6 +213,16 @@ impl Outbound {
 }
 
 impl Lane {
+    /// Writes the time in front of a batch. Without room the times are only less exact.
+    fn mark(&mut self, now_ns: Option<u64>) {
+        if let Some(sent_ns) = now_ns
+            && !self.is_spilled
+        {
+            // SAFETY: `Of` describes the message, which may be sent.
+            let _ = unsafe { self.producer.push(Of::<Mark>::WORKER, Tag::WORKER.0, Mark { sent_ns }) };
+        }
+    }
+
     fn outbox(&mut self) -> &mut LocalRing<MessageType> {
         let limit = self.outbox_limit_bytes;
         self.outbox.get_or_insert_with(|| LocalRing::new(2 * SEGMENT_BYTES, limit))

@@ -10,6 +10,7 @@ use hippodrome_ringbuf::doorbell::Signal;
 use hippodrome_ringbuf::lane::{self, Consumer, Producer, Published, Refused};
 
 use crate::address::{ActorRef, Address, Home, Tag};
+use crate::clock::Clock;
 use crate::core::Core;
 use crate::dead_letter::DeadLetterReason;
 use crate::error::{PortError, TryTellError};
@@ -18,6 +19,7 @@ use crate::handle::{Ask, retry};
 use crate::message::{MessageType, Of};
 use crate::reply::Reply;
 use crate::shared::{Phase, PortLease, Shared};
+use crate::stopwatch::Mark;
 
 /// How long opening a port waits for a worker.
 const OPEN_PATIENCE: Duration = Duration::from_secs(5);
@@ -124,10 +126,7 @@ impl Port {
             match self.tell_within(deadline.saturating_duration_since(Instant::now()), to, message) {
                 Ok(()) => sent += 1,
                 Err(error) => {
-                    let reason = match &error {
-                        TryTellError::Full(_) => DeadLetterReason::Full,
-                        TryTellError::Stopped(_) => DeadLetterReason::Shutdown,
-                    };
+                    let reason = self.shared.why_refused(to, &error);
                     self.bury(to.address(), error.into_message(), reason);
                     break;
                 }
@@ -157,6 +156,13 @@ impl Port {
             return Err((DeadLetterReason::Shutdown, message));
         }
         let lane = &mut self.lanes[to.home().worker()];
+        if let Some(clock) = &self.clock
+            && lane.unpublished_bytes() == 0
+        {
+            let mark = Mark { sent_ns: clock.now_ns() };
+            // SAFETY: `Of` describes the message, which may be sent. Without room the times are only less exact.
+            let _ = unsafe { lane.push(Of::<Mark>::WORKER, Tag::WORKER.0, mark) };
+        }
         // SAFETY: `Of` describes `M`, which may be sent.
         unsafe { lane.push(Of::<M>::ACTOR, to.tag().0, message) }.map_err(|(refused, message)| match refused {
             Refused::Closed => (DeadLetterReason::Shutdown, message),
@@ -215,6 +221,7 @@ const BATCH_BYTES: u64 = 4096;
 impl Drop for Port {
     fn drop(&mut self) {
         for worker in 0..self.lanes.len() {
+            self.publish(worker);
             if self.lanes[worker].is_closed() {
                 self.reclaim(worker);
             }

@@ -103,14 +103,22 @@ impl Core {
         while let Some(lane) = self.inbound.watched(watched) {
             watched += 1;
             let Some(front) = self.inbound.front(lane) else {
-                let is_idle = self.inbound.note_idle(lane) > IDLE_TURNS;
-                // While the engine ends, the lanes of ports are closed, and closed lanes do not ring.
-                if is_idle && self.inbound.has_many() && self.phase == Phase::Running {
-                    self.inbound.unwatch(lane);
+                if self.inbound.note_idle(lane).is_multiple_of(IDLE_TURNS) {
+                    self.unwatch_idle(lane);
                 }
                 continue;
             };
             self.poll_lane::<W>(lane, front);
+        }
+    }
+
+    /// Stops watching a lane that has had nothing for long, if there are many, or if its producer has gone.
+    #[cold]
+    fn unwatch_idle(&mut self, lane: u16) {
+        let is_needless = self.inbound.has_many() || self.inbound.is_ended(lane);
+        // While the engine ends, the lanes of ports are closed, and closed lanes do not ring.
+        if is_needless && self.phase == Phase::Running {
+            self.inbound.unwatch(lane);
         }
     }
 

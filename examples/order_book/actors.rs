@@ -31,8 +31,9 @@ use crate::workload::Workload;
 const CHUNK_EVENTS: usize = 256;
 /// One event in so many carries the time, so that the clock costs little.
 const STAMPED_ONE_IN: usize = 16;
-/// The most events on their way at once: enough to keep every worker busy, few enough to stay in a near cache.
-const MAX_WINDOW: u64 = 4096;
+/// The most events on their way at once: half of a lane of default size. More of them wait longer and are not applied
+/// sooner.
+const MAX_WINDOW: u64 = 512;
 /// What an event or a quote takes in a ring, with its header.
 const ENVELOPE_BYTES: u64 = 64;
 
@@ -47,15 +48,15 @@ pub(crate) struct Window {
 impl Window {
     /// The window for which the rings of this configuration always have room.
     ///
-    /// Each event may have a quote behind it, and acknowledgements come on top; a quarter of the room is safe. All
-    /// books together hold back fewer acknowledgements than half the window, so the feed never waits for good.
+    /// Each event may have a quote and an acknowledgement behind it, so a quarter of the room is safe. All books
+    /// together hold back fewer acknowledgements than half the window, so the feed never waits for good.
     pub(crate) fn for_config(config: &Config, symbols: u16) -> Self {
         let settings = config.resolve();
         let room_kib = settings.iter().map(|worker| worker.local_ring_limit_kib.min(worker.outbox_limit_kib)).min();
         let room = u64::from(room_kib.unwrap_or(0)) * 1024 / ENVELOPE_BYTES;
-        let symbols = u64::from(symbols.max(1));
-        let events = (room / 4).clamp(2 * symbols, MAX_WINDOW.max(2 * symbols));
-        Self { events, portion: (events / (2 * symbols)) as u32 }
+        let events = (room / 4).clamp(1, MAX_WINDOW);
+        let portion = (events / (2 * u64::from(symbols.max(1)))).max(1) as u32;
+        Self { events, portion }
     }
 }
 
@@ -328,7 +329,9 @@ impl Actor for BookActor {
             BookMsg::Apply { event, sent_ns } => self.apply(&event, sent_ns, ctx),
             BookMsg::Settle => {
                 self.settled = Some(Instant::now());
-                self.acknowledge(ctx);
+                if self.unacknowledged > 0 {
+                    self.acknowledge(ctx);
+                }
             }
             BookMsg::Report(reply) => {
                 let (result, latency_ns) = (self.book.result(), self.latency_ns.clone());
@@ -394,7 +397,7 @@ mod tests {
             let Window { events, portion } = Window::for_config(&config, symbols);
             let held_back = u64::from(symbols) * (u64::from(portion) - 1);
             assert!(portion > 0 && held_back < events, "{limit_kib} KiB, {symbols} symbols: {events}, {portion}");
-            assert!(2 * events * ENVELOPE_BYTES < u64::from(limit_kib) * 1024, "{limit_kib} KiB: {events}");
+            assert!(3 * events * ENVELOPE_BYTES < u64::from(limit_kib) * 1024, "{limit_kib} KiB: {events}");
             assert!(events <= MAX_WINDOW);
         }
     }

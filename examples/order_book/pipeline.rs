@@ -134,8 +134,9 @@ fn wait(actors: &Actors, progress: &mut Progress) -> Result<Instant, PipelineErr
 
 /// Asks every book and market data what they have come to.
 fn collect(handle: &Handle, actors: &Actors) -> Result<(Vec<BookRecord>, Vec<Best>), hippodrome::AskError> {
-    let asked: Vec<_> = actors.books.iter().map(|book| handle.ask(*book, BookMsg::Report)).collect();
-    let records = asked.into_iter().map(|ask| ask.wait(ANSWER_PATIENCE)).collect::<Result<_, _>>()?;
+    // One after the other, so that a small ingress has room for each.
+    let ask = |book: &ActorRef<BookMsg>| handle.ask(*book, BookMsg::Report).wait(ANSWER_PATIENCE);
+    let records = actors.books.iter().map(ask).collect::<Result<_, _>>()?;
     let quotes = handle.ask(actors.market, MarketMsg::Report).wait(ANSWER_PATIENCE)?;
     Ok((records, quotes))
 }

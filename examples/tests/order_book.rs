@@ -66,9 +66,73 @@ fn a_generated_run_is_reported_as_text() {
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.starts_with("order book: 20,000 events, 3 symbols, generated from seed 7\n"), "{text}");
-    for part in ["events/s", "dead letters", "latency", "p99.9", "The independent book agrees after every event."] {
+    let parts = [
+        "workers",
+        "events/s",
+        "conflated",
+        "dead letters                   0",
+        "latency",
+        "p99.9",
+        "the time in queues included",
+        "The independent book agrees after every event.",
+    ];
+    for part in parts {
         assert!(text.contains(part), "{part} is missing in:\n{text}");
     }
+}
+
+/// Whatever the workers and however small their rings, every event arrives once and in order.
+#[test]
+fn any_workers_and_the_smallest_rings_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("engine.toml");
+    let smallest = "[defaults]\nlocal_ring_kib = 16\nlocal_ring_limit_kib = 16\nlane_kib = 4\n\
+                    outbox_limit_kib = 16\ningress_kib = 4\n";
+    for (workers, symbols) in [(1, "1"), (1, "64"), (2, "8"), (2, "64"), (4, "3"), (5, "64")] {
+        fs::write(&file, format!("{smallest}{}", "[[workers]]\n".repeat(workers))).unwrap();
+        let config = ["--config", file.to_str().unwrap(), "--events", "50000", "--format", "json"];
+        let object = object(&order_book(&[&config[..], &["--symbols", symbols]].concat()));
+        let figures = (&object["events"], &object["dead_letters"]);
+        assert_eq!(figures, (&50_000.into(), &0.into()), "{workers} workers, {symbols} symbols");
+    }
+}
+
+#[test]
+fn a_rate_is_kept_as_long_as_it_can_be() {
+    let object = object(&order_book(&["--events", "2000", "--rate", "20000", "--format", "json"]));
+    assert_eq!((&object["events"], &object["dead_letters"]), (&2_000.into(), &0.into()));
+    // Never faster: the last event is sent 99.95 ms after the first one.
+    let rate = object["events_per_second"].as_u64().unwrap();
+    assert!(0 < rate && rate <= 20_010, "{rate} events/s");
+}
+
+#[test]
+fn the_workers_are_on_the_cores_that_are_named() {
+    let output = order_book(&["--events", "1000", "--cores", "0"]);
+    if output.status.success() {
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains("workers               on cores 0\n"), "{text}");
+    } else {
+        // A machine may keep its first core from this process.
+        assert!(stderr_of_failure(&output).contains("worker 0 cannot be pinned"));
+    }
+}
+
+#[test]
+fn an_engine_that_cannot_be_built_is_explained() {
+    let error = stderr_of_failure(&order_book(&["--events", "1000", "--cores", "4000"]));
+    assert!(error.starts_with("order_book: worker 0 cannot be pinned: "), "{error}");
+    assert!(error.contains("4000"), "{error}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("engine.toml");
+    let config = ["--config", file.to_str().unwrap(), "--events", "1000"];
+    let error = stderr_of_failure(&order_book(&config));
+    assert!(error.starts_with("order_book: ") && error.contains("engine.toml: cannot be read: "), "{error}");
+
+    fs::write(&file, "[[workers]]\nlane_kib = 48\n").unwrap();
+    let error = stderr_of_failure(&order_book(&config));
+    assert!(error.contains("engine.toml: workers[0].lane_kib = 48: allowed is "), "{error}");
 }
 
 #[test]
@@ -159,7 +223,15 @@ fn files_that_cannot_be_used_are_named() {
 
 #[test]
 fn wrong_arguments_are_refused() {
-    for arguments in [&["--book", "b.csv"][..], &["--depth", "2"], &["--symbols", "0"], &["--format", "xml"]] {
+    let table: [&[&str]; 6] = [
+        &["--book", "b.csv"],
+        &["--depth", "2"],
+        &["--symbols", "0"],
+        &["--format", "xml"],
+        &["--cores", "2-1"],
+        &["--rate", "0"],
+    ];
+    for arguments in table {
         let error = stderr_of_failure(&order_book(arguments));
         assert!(error.starts_with("error: "), "{error}");
     }

@@ -5,22 +5,30 @@
 mod messages;
 
 use std::alloc::Layout;
+use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::mem::MaybeUninit;
 
 use hippodrome_ringbuf::lane::Refused;
 use hippodrome_ringbuf::{
     HEADER_BYTES, JUMP_TAG, Kind, LocalRing, RESERVED_SEGMENTS, SEGMENT_BYTES, SEGMENT_ENVELOPE_BYTES, end_of,
-    envelope_bytes, header_at, message_at, tag_at,
+    envelope_bytes, header_at, message_at, tag_at, with_memory_advice,
 };
-use messages::{Filled, Ledger, Reserved, Ring, SHAPES, TestKind, assert_explodes, push, push_raw, push_tracked, take};
+use messages::{
+    Filled, Fitting, Ledger, Reserved, Ring, SHAPES, TestKind, assert_explodes, push, push_raw, push_tracked, take,
+};
 use proptest::prelude::*;
 
 type Local = LocalRing<TestKind>;
 
 proptest! {
     #[test]
-    fn a_message_lies_aligned_within_its_envelope(words in 0_usize..1 << 20, size in 0_usize..5000, align in 0_u32..13) {
-        let layout = Layout::from_size_align(size, 1 << align).unwrap();
+    fn a_message_lies_aligned_within_its_envelope(
+        words in 0_usize..1 << 20,
+        size in 0_usize..5000,
+        align in (0_u32..13).prop_map(|bits| 1 << bits),
+    ) {
+        let layout = Layout::from_size_align(size, align).unwrap();
         let envelope = std::ptr::without_provenance_mut::<u8>(words * 8);
         let message = message_at(envelope, layout);
         prop_assert!(message.addr().is_multiple_of(layout.align()));
@@ -43,6 +51,7 @@ fn an_envelope_of_a_small_message_has_no_padding() {
 enum Step {
     Push(usize),
     PushRaw(usize),
+    PushFitting(usize),
     PushReserved(usize),
     PushUntilRefused(usize),
     Pop(usize),
@@ -55,6 +64,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (0..SHAPES).prop_map(Step::Push),
         4 => (0..SHAPES).prop_map(Step::PushRaw),
+        4 => (0..SHAPES).prop_map(Step::PushFitting),
         2 => (0..SHAPES).prop_map(Step::PushReserved),
         1 => (0..SHAPES).prop_map(Step::PushUntilRefused),
         6 => (1_usize..8).prop_map(Step::Pop),
@@ -125,6 +135,17 @@ impl Pair {
         match *step {
             Step::Push(shape) => drop(self.push(shape, false)),
             Step::PushRaw(shape) => drop(self.push(shape, true)),
+            Step::PushFitting(shape) => {
+                let used_bytes = self.ring.used_bytes();
+                if push(&mut Fitting(&mut self.ring), shape, self.next_tag).is_ok() {
+                    self.tags.push_back(self.next_tag);
+                    self.next_tag += 1;
+                    assert!(used_bytes <= self.limit_bytes, "fitted in reserved room");
+                    assert_eq!(self.ring.used_bytes(), used_bytes);
+                } else if self.push(shape, false) {
+                    assert_eq!(self.ring.used_bytes(), used_bytes + SEGMENT_BYTES, "it fitted after all");
+                }
+            }
             Step::PushReserved(shape) => {
                 push(&mut Reserved(&mut self.ring), shape, self.next_tag).unwrap();
                 self.tags.push_back(self.next_tag);
@@ -320,6 +341,23 @@ fn a_drain_that_is_broken_off_leaves_the_rest() {
     );
     drop(ring);
     ledger.assert_dropped(0..100);
+}
+
+#[test]
+fn memory_is_advised_where_a_ring_is_built_and_nowhere_else() {
+    thread_local! {
+        static BLOCKS: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    }
+    fn advice(block: &[MaybeUninit<u8>]) {
+        BLOCKS.with_borrow_mut(|blocks| blocks.push(block.len()));
+    }
+    let mut ring = with_memory_advice(advice, || Local::new(3 * SEGMENT_BYTES, 8 * SEGMENT_BYTES));
+    assert_eq!(BLOCKS.take(), [SEGMENT_BYTES; 3]);
+    // What the ring takes later, and what is built after a build that panicked, is not advised.
+    fill(&mut ring);
+    assert!(std::panic::catch_unwind(|| with_memory_advice(advice, || panic!("a build explodes"))).is_err());
+    drop(Local::new(0, 0));
+    assert!(BLOCKS.take().is_empty());
 }
 
 #[test]

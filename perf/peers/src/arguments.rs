@@ -54,7 +54,8 @@ enum UnknownName {
 impl Arguments {
     /// The scenarios to run, in order.
     pub(crate) fn scenarios(&self) -> Result<Vec<&'static Scenario>, Failure> {
-        let named = SCENARIOS.iter().copied().filter(|scenario| self.scenario == "all" || self.scenario == scenario.name);
+        let named =
+            SCENARIOS.iter().copied().filter(|scenario| self.scenario == "all" || self.scenario == scenario.name);
         let named: Vec<_> = named.collect();
         if named.is_empty() {
             let allowed = SCENARIOS.iter().map(|scenario| scenario.name).collect::<Vec<_>>().join(", ");

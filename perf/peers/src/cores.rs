@@ -47,10 +47,7 @@ impl Cores {
 }
 
 /// Runs `work` on a fresh thread that is pinned to `core`, and waits for it. The calling thread stays as it is.
-pub(crate) fn on_core<T: Send>(
-    core: CoreId,
-    work: impl FnOnce() -> Result<T, Failure> + Send,
-) -> Result<T, Failure> {
+pub(crate) fn on_core<T: Send>(core: CoreId, work: impl FnOnce() -> Result<T, Failure> + Send) -> Result<T, Failure> {
     std::thread::scope(|scope| {
         let pinned = scope.spawn(move || {
             pin_current_thread(core)?;

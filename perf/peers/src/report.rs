@@ -79,15 +79,8 @@ impl Report {
         });
         let second = cores.second.filter(|_| scenario.needs_two_cores);
         let cores = [Some(cores.first), second].into_iter().flatten().map(|core| core.get()).collect();
-        let mut report = Self {
-            scenario: scenario.name,
-            unit: scenario.unit,
-            count,
-            cores,
-            subjects,
-            ratios,
-            gates: Vec::new(),
-        };
+        let mut report =
+            Self { scenario: scenario.name, unit: scenario.unit, count, cores, subjects, ratios, gates: Vec::new() };
         report.gates = scenario.gates.iter().filter_map(|gate| report.judge(gate)).collect();
         report
     }
@@ -103,15 +96,15 @@ impl Report {
                 GateReport::new(promise, ratio.times, |times| times >= least)
             }
             Gate::MultipleAtMost(name, most) => {
-                let promise = format!("a {unit} of {name} takes at most {most} raw round trips");
+                let promise = format!("{name} takes at most {most} raw round trips per {unit}");
                 GateReport::new(promise, of(name)?.multiple_of_raw, |multiple| multiple <= most)
             }
             Gate::NsAtMost(name, most) => {
-                let promise = format!("a {unit} of {name} takes at most {most} ns");
+                let promise = format!("{name} takes at most {most} ns per {unit}");
                 GateReport::new(promise, of(name)?.ns, |ns| ns <= most)
             }
             Gate::BytesAtMost(name, most) => {
-                let promise = format!("a {unit} of {name} costs at most {most} bytes beside its state");
+                let promise = format!("{name} takes at most {most} bytes per {unit} beside its state");
                 GateReport::new(promise, of(name)?.bytes, |bytes| bytes <= most)
             }
         })
@@ -133,7 +126,8 @@ fn column(spread: Option<Spread>) -> String {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cores = self.cores.iter().map(u32::to_string).collect::<Vec<_>>().join(" and ");
-        writeln!(f, "{}: {} {}s on {cores_noun} {cores}", self.scenario, self.count, self.unit, cores_noun = noun(&self.cores))?;
+        let noun = if self.cores.len() == 1 { "core" } else { "cores" };
+        writeln!(f, "{}: {} {}s on {noun} {cores}", self.scenario, self.count, self.unit)?;
         let ns = format!("ns per {}", self.unit);
         writeln!(f, "  {:<20} {ns:>28} {:>24} {:>26} {:>8}", "", "raw round trips", "bytes", "samples")?;
         for subject in &self.subjects {
@@ -156,8 +150,4 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
-}
-
-fn noun(cores: &[u32]) -> &'static str {
-    if cores.len() == 1 { "core" } else { "cores" }
 }

@@ -51,9 +51,7 @@ impl Sample {
     /// Whether both were taken while the machine was the same.
     pub(crate) fn is_comparable(&self, other: &Self) -> bool {
         let same = match (self.raw, other.raw) {
-            (Some(one), Some(other)) => {
-                Bracket { before_ns: one.mean_ns(), after_ns: other.mean_ns() }.is_steady()
-            }
+            (Some(one), Some(other)) => Bracket { before_ns: one.mean_ns(), after_ns: other.mean_ns() }.is_steady(),
             _ => true,
         };
         same && self.counts() && other.counts()

@@ -7,7 +7,7 @@ use crate::finish::Finish;
 /// 32 bytes, which is the size of message that the figures are stated for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Token {
-    /// Which message of its sender's this is.
+    /// Which message this is: of its sender's, or of those that were made by passing one on.
     pub(crate) sequence: u64,
     pub(crate) value: u64,
     /// How often it is still to be passed on.
@@ -28,10 +28,11 @@ impl Token {
         Self { sequence, value: sequence ^ 0x5DEE_CE66, hops_left: 0, origin: sequence >> 8 }
     }
 
-    /// The value after it was passed on by the actor of this number.
+    /// What the actor of this number passes on.
     #[inline(always)]
     pub(crate) fn passed_by(self, actor: u64) -> Self {
-        Self { value: self.value.rotate_left(1) ^ actor, hops_left: self.hops_left - 1, ..self }
+        let value = self.value.rotate_left(1) ^ actor;
+        Self { sequence: self.sequence + 1, value, hops_left: self.hops_left - 1, ..self }
     }
 }
 

@@ -33,6 +33,8 @@ use crate::sync::{Arc, Ordering};
 #[derive(Debug)]
 pub struct Consumer<K: Kind> {
     reader: Reader,
+    /// Whether what was not read is the producer's to [reclaim](super::Producer::reclaim), instead of being dropped.
+    leaves_rest: bool,
     shared: Arc<Shared<K>>,
 }
 
@@ -41,7 +43,7 @@ unsafe impl<K: Kind> Send for Consumer<K> {}
 
 impl<K: Kind> Consumer<K> {
     pub(super) fn new(shared: Arc<Shared<K>>) -> Self {
-        Self { reader: Reader::at(0), shared }
+        Self { reader: Reader::at(0), leaves_rest: false, shared }
     }
 
     /// Where the next envelope lies, or `None` if nothing was published. Takes one atomic load a batch.
@@ -102,6 +104,18 @@ impl<K: Kind> Consumer<K> {
         self.shared.attention.close();
     }
 
+    /// Closes the lane, takes out everything that was published, and goes. What the producer publishes after the last
+    /// look is not dropped but left to it, to be [reclaimed](super::Producer::reclaim): each message is given to one of
+    /// the two.
+    pub fn finish(mut self, mut take: impl FnMut(&'static K, u64, *mut u8)) {
+        self.close();
+        while let Some((kind, tag, message)) = self.pop() {
+            take(kind, tag, message);
+        }
+        self.release();
+        self.leaves_rest = true;
+    }
+
     /// Whether the producer has gone; what it published before can still be read.
     #[must_use]
     pub fn is_ended(&self) -> bool {
@@ -124,7 +138,9 @@ impl<K: Kind> Drop for Consumer<K> {
         }
         self.shared.attention.close();
         let _finish = Finish(&*self.shared);
-        let reader = std::mem::replace(&mut self.reader, Reader::at(0));
-        drop(Remains { reader, shared: &*self.shared });
+        if !self.leaves_rest {
+            let reader = std::mem::replace(&mut self.reader, Reader::at(0));
+            drop(Remains { reader, shared: &*self.shared });
+        }
     }
 }

@@ -61,6 +61,20 @@ impl Ring for Reserved<'_> {
     }
 }
 
+/// A local ring that is pushed to only where it needs no further segment.
+pub struct Fitting<'a>(pub &'a mut LocalRing<TestKind>);
+
+impl Ring for Fitting<'_> {
+    unsafe fn push<M>(&mut self, kind: &'static TestKind, tag: u64, message: M) -> Result<(), (Refused, M)> {
+        if !self.0.fits(Layout::new::<M>()) {
+            return Err((Refused::Full, message));
+        }
+        // SAFETY: the caller's contract; that the envelope fits was asked just before.
+        unsafe { self.0.push_fitting(kind, tag, message) };
+        Ok(())
+    }
+}
+
 impl RawRing for LocalRing<TestKind> {
     unsafe fn push_raw(&mut self, kind: &'static TestKind, tag: u64, message: *const u8) -> Result<(), Refused> {
         // SAFETY: the caller's contract.

@@ -72,16 +72,13 @@ fn port(messages: u64, cores: &Cores) -> Result<Sample, Failure> {
 
 /// Sends as much as it has credit for.
 struct Source {
-    counter: ActorRef<Counted>,
+    counter: ActorRef<Token>,
     sent: u64,
     total: u64,
 }
 
-/// So many more messages may be sent to the source's counter.
+/// So many more messages may be sent.
 struct Credit(u64);
-
-/// What a [`Counter`] gets: a message of the flood.
-type Counted = Token;
 
 impl Actor for Source {
     type Msg = Credit;
@@ -96,18 +93,16 @@ impl Actor for Source {
 /// A sink that gives credit.
 struct Counter {
     sink: Sink,
-    source: Arc<OnceLock<ActorRef<Credit>>>,
+    source: ActorRef<Credit>,
 }
 
 impl Actor for Counter {
-    type Msg = Counted;
+    type Msg = Token;
 
     fn handle(&mut self, token: Token, ctx: &mut Context<'_, Token>) {
         self.sink.take(token);
-        if self.sink.received().is_multiple_of(CHUNK)
-            && let Some(source) = self.source.get()
-        {
-            ctx.tell(*source, Credit(CHUNK));
+        if self.sink.received().is_multiple_of(CHUNK) {
+            ctx.tell(self.source, Credit(CHUNK));
         }
     }
 }
@@ -118,13 +113,12 @@ fn workers(messages: u64, cores: &Cores) -> Result<Sample, Failure> {
     let engine = super::on_cores([first, second]).configure(super::without_stall_reports).start()?;
     let handle = engine.handle();
     let finish = Arc::new(Finish::default());
-    let creditor = Arc::new(OnceLock::new());
-    let (end, source) = (finish.clone(), creditor.clone());
-    let counter = handle.spawn(On::Worker(1), move || {
-        Counter { sink: Sink::new(messages, end.clone()), source: source.clone() }
-    })?;
+    let sources = Arc::new(OnceLock::new());
+    let (end, source) = (finish.clone(), sources.clone());
+    let counter = handle
+        .spawn(On::Worker(1), move || Counter { sink: Sink::new(messages, end.clone()), source: *source.wait() })?;
     let source = handle.spawn(On::Worker(0), move || Source { counter, sent: 0, total: messages })?;
-    creditor.get_or_init(|| source);
+    sources.get_or_init(|| source);
     let leader = handle.spawn(On::Worker(0), || Bouncer)?;
     let follower = handle.spawn(On::Worker(1), || Bouncer)?;
 

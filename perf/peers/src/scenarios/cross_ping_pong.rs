@@ -112,15 +112,13 @@ impl Actor for Server {
 }
 
 /// Sends back what it gets.
-struct Returner(Arc<OnceLock<ActorRef<Token>>>);
+struct Returner(ActorRef<Token>);
 
 impl Actor for Returner {
     type Msg = Token;
 
     fn handle(&mut self, token: Token, ctx: &mut Context<'_, Token>) {
-        if let Some(server) = self.0.get() {
-            ctx.tell(*server, returned(token));
-        }
+        ctx.tell(self.0, returned(token));
     }
 }
 
@@ -132,7 +130,7 @@ fn hippodrome(round_trips: u64, cores: &Cores) -> Result<Sample, Failure> {
     let (finish, median_ns) = (Arc::new(Finish::default()), Arc::new(Mutex::new(0.0)));
     let address = Arc::new(OnceLock::new());
     let known = address.clone();
-    let returner = handle.spawn(On::Worker(1), move || Returner(known.clone()))?;
+    let returner = handle.spawn(On::Worker(1), move || Returner(*known.wait()))?;
     let (end, result) = (finish.clone(), median_ns.clone());
     let server = handle.spawn(On::Worker(0), move || Server {
         returner,

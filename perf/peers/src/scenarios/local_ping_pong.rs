@@ -42,46 +42,30 @@ fn expected(messages: u64) -> u64 {
     (1..messages).fold(served(messages), |token, pass| token.passed_by((pass - 1) % 2)).value
 }
 
-/// `Address` is the opponent's, which does not exist yet when the first player is made.
 struct Player<Address> {
     number: u64,
-    opponent: Option<Address>,
-    played: u64,
+    opponent: Address,
     finish: Arc<Finish>,
 }
 
 impl<Address> Player<Address> {
     /// The message to send back, or `None` after the last one.
     #[inline(always)]
-    fn play(&mut self, token: Token) -> Option<Token> {
-        self.played += 1;
+    fn play(&self, token: Token) -> Option<Token> {
         if token.hops_left == 0 {
-            self.finish.set(2 * self.played - (1 - self.number), token.value);
+            self.finish.set(token.sequence + 1, token.value);
             return None;
         }
         Some(token.passed_by(self.number))
     }
 }
 
-/// A Hippodrome player, which learns its opponent when it starts.
-struct Starting {
-    player: Player<ActorRef<Token>>,
-    players: Arc<OnceLock<[ActorRef<Token>; 2]>>,
-}
-
-impl hippodrome::Actor for Starting {
+impl hippodrome::Actor for Player<ActorRef<Token>> {
     type Msg = Token;
 
-    fn started(&mut self, _: &mut hippodrome::Context<'_, Token>) {
-        self.player.opponent = self.players.get().map(|players| players[1 - self.player.number as usize]);
-    }
-
-    #[inline]
     fn handle(&mut self, token: Token, ctx: &mut hippodrome::Context<'_, Token>) {
-        if let Some(answer) = self.player.play(token)
-            && let Some(opponent) = self.player.opponent
-        {
-            ctx.tell(opponent, answer);
+        if let Some(answer) = self.play(token) {
+            ctx.tell(self.opponent, answer);
         }
     }
 }
@@ -95,9 +79,10 @@ fn hippodrome(messages: u64, cores: &Cores) -> Result<Sample, Failure> {
         let players = Arc::new(OnceLock::new());
         let spawn = |number| {
             let (finish, players) = (finish.clone(), players.clone());
-            handle.spawn(On::Worker(0), move || Starting {
-                player: Player { number, opponent: None, played: 0, finish: finish.clone() },
-                players: players.clone(),
+            // It runs when the host is polled; then both addresses are known.
+            handle.spawn(On::Worker(0), move || {
+                let both: &[_; 2] = players.wait();
+                Player { number, opponent: both[1 - number as usize], finish: finish.clone() }
             })
         };
         let both = [spawn(0)?, spawn(1)?];
@@ -113,10 +98,8 @@ fn hippodrome(messages: u64, cores: &Cores) -> Result<Sample, Failure> {
     })
 }
 
-type ActixPlayer = Player<actix::Addr<Opponent>>;
-
-/// An Actix player; a type of its own, because the address names its receiver's type.
-struct Opponent(ActixPlayer);
+/// An Actix player: a type of its own, because its opponent's address names the opponent's type.
+struct Opponent(Player<actix::Addr<Opponent>>);
 
 impl actix::Actor for Opponent {
     type Context = actix::Context<Self>;
@@ -125,11 +108,10 @@ impl actix::Actor for Opponent {
 impl actix::Handler<Token> for Opponent {
     type Result = ();
 
-    #[inline]
     fn handle(&mut self, token: Token, _: &mut Self::Context) {
-        match (self.0.play(token), &self.0.opponent) {
-            (Some(answer), Some(opponent)) => opponent.do_send(answer),
-            _ => actix::System::current().stop(),
+        match self.0.play(token) {
+            Some(answer) => self.0.opponent.do_send(answer),
+            None => actix::System::current().stop(),
         }
     }
 }
@@ -144,9 +126,8 @@ fn actix(messages: u64, cores: &Cores) -> Result<Sample, Failure> {
             let contexts = [actix::Context::<Opponent>::new(), actix::Context::new()];
             let both = contexts.each_ref().map(|context| context.address());
             for (number, context) in contexts.into_iter().enumerate() {
-                let opponent = Some(both[1 - number].clone());
-                let player = Player { number: number as u64, opponent, played: 0, finish: finish.clone() };
-                context.run(Opponent(player));
+                let opponent = both[1 - number].clone();
+                context.run(Opponent(Player { number: number as u64, opponent, finish: finish.clone() }));
             }
             both[0].clone()
         });

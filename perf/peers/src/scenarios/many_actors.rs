@@ -99,14 +99,14 @@ impl Tally {
 
 struct Runner<Address> {
     number: u64,
-    next: Option<Address>,
+    next: Address,
     counted: u64,
     messages: u64,
     tally: Arc<Tally>,
 }
 
 impl<Address> Runner<Address> {
-    fn new(number: u64, next: Option<Address>, messages: u64, tally: Arc<Tally>) -> Self {
+    fn new(number: u64, next: Address, messages: u64, tally: Arc<Tally>) -> Self {
         Self { number, next, counted: 0, messages, tally }
     }
 
@@ -123,29 +123,18 @@ impl<Address> Drop for Runner<Address> {
     }
 }
 
-type Addresses = Arc<OnceLock<Vec<ActorRef<Token>>>>;
-
-/// A Hippodrome runner, which learns the next one's address when it starts.
-struct Starting {
-    runner: Runner<ActorRef<Token>>,
-    all: Addresses,
-}
-
-impl hippodrome::Actor for Starting {
+impl hippodrome::Actor for Runner<ActorRef<Token>> {
     type Msg = Token;
 
-    fn started(&mut self, _: &mut hippodrome::Context<'_, Token>) {
-        self.runner.next = self.all.get().map(|all| all[next_of(self.runner.number) as usize]);
-    }
-
-    #[inline]
     fn handle(&mut self, token: Token, ctx: &mut hippodrome::Context<'_, Token>) {
-        match (self.runner.take(token), self.runner.next) {
-            (Some(token), Some(next)) => ctx.tell(next, token),
-            _ => drop(self.runner.tally.end(token, self.runner.messages)),
+        match self.take(token) {
+            Some(token) => ctx.tell(self.next, token),
+            None => drop(self.tally.end(token, self.messages)),
         }
     }
 }
+
+type Addresses = Arc<OnceLock<Vec<ActorRef<Token>>>>;
 
 /// Hands out the tokens.
 struct Starter(Addresses);
@@ -157,10 +146,9 @@ impl hippodrome::Actor for Starter {
     type Msg = Start;
 
     fn handle(&mut self, Start(visits): Start, ctx: &mut hippodrome::Context<'_, Start>) {
+        let all = self.0.wait();
         for (actor, token) in tokens(visits) {
-            if let Some(all) = self.0.get() {
-                ctx.tell(all[actor as usize], token);
-            }
+            ctx.tell(all[actor as usize], token);
         }
     }
 }
@@ -176,9 +164,9 @@ fn hippodrome(messages: u64, cores: &Cores) -> Result<Sample, Failure> {
         let mut addresses = Vec::with_capacity(ACTORS as usize);
         for number in 0..ACTORS {
             let (tally, all) = (tally.clone(), all.clone());
-            addresses.push(handle.spawn(On::Worker(0), move || Starting {
-                runner: Runner::new(number, None, messages, tally.clone()),
-                all: all.clone(),
+            // It runs when the host is polled; then all addresses are known.
+            addresses.push(handle.spawn(On::Worker(0), move || {
+                Runner::new(number, all.wait()[next_of(number) as usize], messages, tally.clone())
             })?);
         }
         all.get_or_init(|| addresses);
@@ -193,7 +181,7 @@ fn hippodrome(messages: u64, cores: &Cores) -> Result<Sample, Failure> {
     })
 }
 
-/// An Actix runner; a type of its own, because the address names its receiver's type.
+/// An Actix runner: a type of its own, because the next one's address names that one's type.
 struct ActixRunner(Runner<actix::Addr<ActixRunner>>);
 
 impl actix::Actor for ActixRunner {
@@ -203,12 +191,11 @@ impl actix::Actor for ActixRunner {
 impl actix::Handler<Token> for ActixRunner {
     type Result = ();
 
-    #[inline]
     fn handle(&mut self, token: Token, _: &mut Self::Context) {
-        match (self.0.take(token), &self.0.next) {
-            (Some(token), Some(next)) => next.do_send(token),
-            _ if self.0.tally.end(token, self.0.messages) => actix::System::current().stop(),
-            _ => {}
+        match self.0.take(token) {
+            Some(token) => self.0.next.do_send(token),
+            None if self.0.tally.end(token, self.0.messages) => actix::System::current().stop(),
+            None => {}
         }
     }
 }
@@ -224,7 +211,7 @@ fn actix(messages: u64, cores: &Cores) -> Result<Sample, Failure> {
             let contexts: Vec<_> = (0..ACTORS).map(|_| actix::Context::<ActixRunner>::new()).collect();
             let all: Vec<_> = contexts.iter().map(|context| context.address()).collect();
             for (number, context) in (0..).zip(contexts) {
-                let next = Some(all[next_of(number) as usize].clone());
+                let next = all[next_of(number) as usize].clone();
                 context.run(ActixRunner(Runner::new(number, next, messages, tally.clone())));
             }
             all

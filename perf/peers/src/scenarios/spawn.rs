@@ -92,11 +92,7 @@ fn spawned(actors: u64, spawn: impl FnOnce() -> Result<(), Failure>) -> Result<F
 }
 
 /// Both parts of a sample. `spawn` is given a fresh engine with one worker, and starts so many actors there.
-fn with_engine(
-    actors: u64,
-    cores: &Cores,
-    spawn: impl Fn(&Handle) -> Result<(), Failure>,
-) -> Result<Sample, Failure> {
+fn with_engine(actors: u64, cores: &Cores, spawn: impl Fn(&Handle) -> Result<(), Failure>) -> Result<Sample, Failure> {
     let engine = || -> Result<Engine, Failure> {
         let worker = Engine::builder().workers([cores.second.unwrap_or(cores.first).get()]);
         Ok(worker.configure(|config| config.max_actors = room_for(actors)).start()?)

@@ -1,0 +1,94 @@
+//! Runs `hello`, `ping_pong` and `game_world` as their users do.
+
+use std::process::{Command, Output};
+
+fn run(program: &str, arguments: &[&str]) -> Output {
+    Command::new(program).args(arguments).output().unwrap()
+}
+
+fn ping_pong(arguments: &[&str]) -> Output {
+    run(env!("CARGO_BIN_EXE_ping_pong"), arguments)
+}
+
+fn game_world(arguments: &[&str]) -> Output {
+    run(env!("CARGO_BIN_EXE_game_world"), arguments)
+}
+
+/// What a run that went well has printed.
+fn text(output: &Output) -> String {
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(0));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr_of_failure(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// What stands behind the name on its line.
+fn value<'a>(text: &'a str, name: &str) -> &'a str {
+    let line = text.lines().find_map(|line| line.trim_start().strip_prefix(name));
+    line.unwrap_or_else(|| panic!("there is no {name} in:\n{text}")).trim()
+}
+
+#[test]
+fn hello_prints_the_total() {
+    assert_eq!(text(&run(env!("CARGO_BIN_EXE_hello"), &[])), "the counter has 5\n");
+}
+
+#[test]
+fn ping_pong_prints_its_rate_and_a_table_of_round_trips() {
+    let text = text(&ping_pong(&["--rounds", "2000"]));
+    assert!(text.starts_with("ping-pong: 2,000 rounds between cores "), "{text}");
+    assert!(value(&text, "msgs/s").replace(',', "").parse::<u64>().unwrap() > 0);
+    assert_eq!(value(&text, "dead letters"), "0");
+    let quantiles: Vec<&str> = value(&text, "round trip").split_whitespace().collect();
+    assert_eq!(quantiles, ["p50", "p90", "p99", "p99.9", "max"]);
+    // A number and a unit for each.
+    assert_eq!(text.lines().last().map(|values| values.split_whitespace().count()), Some(10));
+}
+
+#[test]
+fn ping_pong_refuses_what_it_cannot_play_on() {
+    let error = stderr_of_failure(&ping_pong(&["--cores", "0"]));
+    assert!(error.contains("1 cores are named; two are needed"), "{error}");
+    let error = stderr_of_failure(&ping_pong(&["--cores", "4000,4001"]));
+    assert!(error.starts_with("ping_pong: worker ") && error.contains("cannot be pinned"), "{error}");
+    assert!(stderr_of_failure(&ping_pong(&["--rounds", "0"])).starts_with("error: "));
+}
+
+/// The lines that do not depend on how fast the machine is.
+fn fate(text: &str) -> [&str; 5] {
+    ["messages", "pushes", "missed ticks", "dead letters", "state"]
+        .map(|name| value(text, name).split_whitespace().next().unwrap())
+}
+
+#[test]
+fn a_fast_world_follows_from_its_seed_alone() {
+    let fast = |seed| text(&game_world(&["--fast", "--ticks", "60", "--entities", "2000", "--seed", seed]));
+    let (one, again, other) = (fast("1"), fast("1"), fast("2"));
+    assert_eq!(fate(&one), fate(&again));
+    assert_ne!(fate(&one)[4], fate(&other)[4]);
+    assert!(one.starts_with("game world: 2,000 entities, 60 ticks, as fast as possible\n"), "{one}");
+    assert_ne!(value(&one, "pushes"), "0");
+    assert_eq!(value(&one, "dead letters"), "0");
+    assert!(one.ends_with("Every push has arrived, and all momentum is still there.\n"), "{one}");
+}
+
+#[test]
+fn a_world_in_time_shows_its_drift() {
+    let text = text(&game_world(&["--ticks", "5", "--entities", "100"]));
+    assert!(text.starts_with("game world: 100 entities, 5 ticks, 60 a second\n"), "{text}");
+    for name in ["ticks/s", "missed ticks", "work a tick", "drift"] {
+        value(&text, name);
+    }
+}
+
+#[test]
+fn game_world_refuses_wrong_arguments() {
+    for arguments in [["--ticks", "0"], ["--entities", "0"], ["--entities", "200001"], ["--seed", "x"]] {
+        assert!(stderr_of_failure(&game_world(&arguments)).starts_with("error: "));
+    }
+}
