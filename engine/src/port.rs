@@ -42,6 +42,8 @@ pub struct Port {
     lanes: Vec<Producer<MessageType>>,
     /// The workers that have closed their lane: the engine is ending.
     closed: Vec<bool>,
+    /// The engine's clock, if waiting times are measured.
+    clock: Option<Arc<dyn Clock>>,
     shared: Arc<Shared>,
 }
 
@@ -63,7 +65,8 @@ impl Port {
         for worker in 0..shared.workers.len() {
             lanes.push(open_lane(shared, worker, source, lease.clone())?);
         }
-        Ok(Self { closed: vec![false; lanes.len()], lanes, shared: shared.clone() })
+        let clock = shared.config.histograms.then(|| shared.clock.clone());
+        Ok(Self { closed: vec![false; lanes.len()], lanes, clock, shared: shared.clone() })
     }
 
     /// Sends a message, seen at once. One that cannot be accepted becomes a dead letter. Never waits.
