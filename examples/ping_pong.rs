@@ -46,7 +46,7 @@ struct Arguments {
 /// Two cores, no fewer and no more.
 fn parse_two_cores(text: &str) -> Result<CoreSet, String> {
     let cores = parse_cores(text).map_err(|error| error.to_string())?;
-    if cores.len() == 2 { Ok(cores) } else { Err(format!("{} cores are named; two are needed", cores.len())) }
+    if cores.len() == 2 { Ok(cores) } else { Err(format!("the list names {} cores, and 2 are needed", cores.len())) }
 }
 
 /// Serves the ball, and measures each round trip.

@@ -13,7 +13,7 @@ use crate::handle::Handle;
 use crate::reply::Reply;
 use crate::spawn::Props;
 use crate::stop::{Stop, StopReason};
-use crate::supervise::{RemoteTask, Task};
+use crate::supervise::Task;
 use crate::timers::TimerLimit;
 use crate::watch::{Terminated, Unwatch, Watch};
 use crate::wheel::{MissedTick, TimerKey};
@@ -69,10 +69,7 @@ impl<'a, M: Send + 'static> Context<'a, M> {
     pub fn tell_batch<N: Send + 'static>(&mut self, to: ActorRef<N>, messages: impl IntoIterator<Item = N>) -> usize {
         let mut accepted = 0;
         for message in messages {
-            match self.core.send(to, message) {
-                Ok(()) => accepted += 1,
-                Err(refused) => self.core.bury_refused(to.address(), refused),
-            }
+            accepted += usize::from(self.core.tell(to, message));
         }
         accepted
     }
@@ -294,16 +291,7 @@ impl Core {
             };
         }
         if how == Stop::AfterQueued {
-            // In the ring, behind what is queued there.
-            let queued = RemoteTask(task);
-            // SAFETY: `Of` describes the message, which may be sent.
-            let pushed = unsafe {
-                use crate::message::Of;
-                self.local.push_reserved(Of::<RemoteTask>::WORKER, crate::address::Tag::WORKER.0, queued)
-            };
-            if let Err(RemoteTask(task)) = pushed {
-                self.order(task);
-            }
+            self.order_behind_queued(task);
         } else {
             self.order(task);
         }

@@ -311,7 +311,7 @@ impl Core {
     }
 
     fn run_mailbox_of(&mut self, head: NonNull<Head>) {
-        // The tasks after the run may make another actor the current one.
+        // A start that fails may make another actor the current one.
         let tag = self.current.tag;
         // SAFETY: the table's heads are valid; the borrow ends at once.
         match unsafe { head.as_ref() }.lifecycle {
@@ -329,8 +329,9 @@ impl Core {
             unsafe { (vtable.run_mailbox)(self, head) };
             self.run_held(head);
         }
-        self.after_run();
+        // Before the tasks: one of them may panic, and what is left here must not be forgotten.
         self.rest_of_mailbox(tag);
+        self.after_run();
     }
 
     /// Counts a dead letter and tells the event stream. The message itself is the caller's to drop.

@@ -51,10 +51,6 @@ impl Core {
         let message = panic_message(&*panic);
         self.contain(|| drop(panic));
         self.counters.panics += 1;
-        let mut actor = head;
-        if head_of(head).lifecycle == Lifecycle::Draining {
-            head_mut(&mut actor).rare().stop_after_restart = true;
-        }
         self.drop_state(head);
         self.decide(head, message);
     }

@@ -43,7 +43,7 @@ impl fmt::Display for StopReason {
 pub enum Stop {
     /// After the message that it is handling; what is queued becomes dead letters.
     Now,
-    /// After what was queued when the order arrived; what comes later becomes dead letters.
+    /// After what was queued when the order arrived; what comes when it has stopped becomes dead letters.
     AfterQueued,
     /// As [`Now`](Self::Now), and without calling [`stopped`](crate::Actor::stopped); its children are killed too.
     Kill,

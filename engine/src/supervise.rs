@@ -17,7 +17,7 @@ use crate::core::Core;
 use crate::dead_letter::DeadLetterReason;
 use crate::dispatch::{RunFn, run_holding, run_new, run_refusing};
 use crate::event::SystemEvent;
-use crate::message::WorkerMessage;
+use crate::message::{Of, WorkerMessage};
 use crate::shared::Phase;
 use crate::stop::{Stop, StopReason};
 use crate::watch::Terminated;
@@ -61,6 +61,21 @@ unsafe impl Send for RemoteTask {}
 
 impl WorkerMessage for RemoteTask {
     fn run(self, core: &mut Core) {
+        match self.0 {
+            task @ Task::Stop { how: Stop::AfterQueued, .. } => core.order_behind_queued(task),
+            task => core.do_task(task),
+        }
+    }
+}
+
+/// A stop that waits in the local ring for what is queued in front of it.
+pub(crate) struct QueuedStop(Task);
+
+// SAFETY: as for `RemoteTask`.
+unsafe impl Send for QueuedStop {}
+
+impl WorkerMessage for QueuedStop {
+    fn run(self, core: &mut Core) {
         core.do_task(self.0);
     }
 }
@@ -70,6 +85,18 @@ impl Core {
     pub(crate) fn order(&mut self, task: Task) {
         self.tasks.push_back(task);
         self.interrupt();
+    }
+
+    /// Queues a task behind what is in the local ring now; it has reserved room there.
+    pub(crate) fn order_behind_queued(&mut self, task: Task) {
+        if self.local.is_empty() {
+            return self.order(task);
+        }
+        // SAFETY: `Of` describes the message, which may be sent.
+        let pushed = unsafe { self.local.push_reserved(Of::<QueuedStop>::WORKER, Tag::WORKER.0, QueuedStop(task)) };
+        if let Err(QueuedStop(task)) = pushed {
+            self.order(task);
+        }
     }
 
     pub(crate) fn do_task(&mut self, task: Task) {
@@ -435,7 +462,11 @@ impl Core {
     pub(crate) fn drop_state(&mut self, mut head: NonNull<Head>) {
         if head_of(head).is_alive() {
             // Before the drop, which may panic: the state must not be dropped again.
-            head_mut(&mut head).lifecycle = Lifecycle::Restarting { backoff_over: false };
+            let earlier =
+                std::mem::replace(&mut head_mut(&mut head).lifecycle, Lifecycle::Restarting { backoff_over: false });
+            if earlier == Lifecycle::Draining {
+                head_mut(&mut head).rare().stop_after_restart = true;
+            }
             self.drop_state_of_stopping(head);
         }
     }

@@ -32,24 +32,24 @@ pub(crate) struct Refused<M> {
 }
 
 impl Core {
-    /// Sends a message; one that is refused becomes a dead letter.
+    /// Sends a message; one that is refused becomes a dead letter. Says whether it was accepted.
     #[inline(always)]
-    pub(crate) fn tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
+    pub(crate) fn tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> bool {
         if to.home() == self.home && self.local.fits(const { Layout::new::<M>() }) {
             self.counters.sent += 1;
             // SAFETY: `Of` describes `M`, which may be sent; its envelope fits.
             unsafe { self.local.push_fitting(Of::<M>::ACTOR, to.tag().0, message) }
+            true
         } else {
-            self.tell_slowly(to, elsewhere(message));
+            self.tell_slowly(to, elsewhere(message))
         }
     }
 
     /// The rest of [`tell`](Self::tell): the next segment of the ring, other workers, private mailboxes.
     #[inline(never)]
-    fn tell_slowly<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
-        if let Err(refused) = self.send(to, message) {
-            self.bury_refused(to.address(), refused);
-        }
+    fn tell_slowly<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> bool {
+        let sent = self.send(to, message);
+        sent.map_err(|refused| self.bury_refused(to.address(), refused)).is_ok()
     }
 
     /// Reports a refused message as dead, and drops it.

@@ -6,7 +6,7 @@ use common::source::sources;
 
 /// The files of the engine and of the affinity crate that may contain unsafe code. The rings are made of it. All others,
 /// such as the configuration, the wheel, the mailboxes, the names, the worker's waiting and the hosts, do without.
-const UNSAFE: [&str; 21] = [
+const UNSAFE: [&str; 23] = [
     "affinity/src/linux.rs",
     "affinity/src/memory.rs",
     "engine/src/asks.rs",
@@ -15,12 +15,14 @@ const UNSAFE: [&str; 21] = [
     "engine/src/context.rs",
     "engine/src/core.rs",
     "engine/src/dispatch.rs",
+    "engine/src/failure.rs",
     "engine/src/handle.rs",
     "engine/src/inbound.rs",
     "engine/src/inline.rs",
     "engine/src/message.rs",
     "engine/src/outbound.rs",
     "engine/src/port.rs",
+    "engine/src/reader.rs",
     "engine/src/reply.rs",
     "engine/src/shared.rs",
     "engine/src/shutdown.rs",

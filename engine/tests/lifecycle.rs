@@ -18,7 +18,7 @@ enum Note {
     Started(&'static str, usize),
     Handled(&'static str, u64),
     Stopped(&'static str),
-    Spawned(Address),
+    Spawned(ActorRef<Order>),
     Terminated(Terminated),
 }
 
@@ -64,7 +64,7 @@ impl Actor for Node {
             Order::Note(n) => self.note(Note::Handled(self.name, n)),
             Order::Spawn(name, on) => {
                 let child = ctx.spawn(on, node(name, &self.notes)).expect("the child is spawned");
-                self.note(Note::Spawned(child.address()));
+                self.note(Note::Spawned(child));
             }
             Order::Watch(actor) => ctx.watch(actor, Order::Seen),
             Order::Unwatch(actor) => ctx.unwatch(actor),
@@ -101,8 +101,8 @@ impl Scene {
         self.handle.spawn(props, node(name, &self.notes)).unwrap()
     }
 
-    /// Lets `parent` spawn a child; gives its address.
-    fn child(&self, parent: ActorRef<Order>, name: &'static str, on: On) -> Address {
+    /// Lets `parent` spawn a child.
+    fn child(&self, parent: ActorRef<Order>, name: &'static str, on: On) -> ActorRef<Order> {
         self.handle.tell(parent, Order::Spawn(name, on));
         let notes = [next(&self.noted), next(&self.noted)];
         assert!(notes.iter().any(|note| matches!(note, Note::Started(started, _) if *started == name)), "{notes:?}");
@@ -110,7 +110,7 @@ impl Scene {
             Note::Spawned(child) => Some(*child),
             _ => None,
         });
-        spawned.expect("the child's address was noted")
+        spawned.expect("the child was noted")
     }
 
     fn started(&self, name: &'static str) -> usize {
@@ -146,8 +146,8 @@ fn actors_are_placed_where_they_are_told_to() {
     // From a handler, `Here` is the spawner's worker.
     for worker in 0..3 {
         let parent = on(On::Worker(worker));
-        assert_eq!(scene.child(parent, "child", On::Here).worker(), worker);
-        assert_eq!(scene.child(parent, "child", On::Worker((worker + 1) % 3)).worker(), (worker + 1) % 3);
+        assert_eq!(scene.child(parent, "child", On::Here).address().worker(), worker);
+        assert_eq!(scene.child(parent, "child", On::Worker((worker + 1) % 3)).address().worker(), (worker + 1) % 3);
     }
     engine.shutdown(PATIENCE).unwrap();
 }
@@ -193,10 +193,10 @@ fn a_tree_across_workers_stops_from_its_leaves_up() {
         let scene = Scene::new(engine.handle());
         let root = scene.spawn("root", On::Worker(0));
         scene.started("root");
-        let typed = ActorRef::<Order>::from_address_of(&scene, root, "branch", On::Worker(1));
-        scene.child(typed, "leaf on the same worker", On::Here);
-        scene.child(typed, "leaf on another", On::Worker(2));
-        scene.child(typed, "leaf with the root", On::Worker(0));
+        let branch = scene.child(root, "branch", On::Worker(1));
+        scene.child(branch, "leaf on the same worker", On::Here);
+        scene.child(branch, "leaf on another", On::Worker(2));
+        scene.child(branch, "leaf with the root", On::Worker(0));
         scene.child(root, "leaf of the root", On::Worker(2));
         let told = scene.handle.watch(root).unwrap();
         scene.handle.stop(root, how).unwrap();
@@ -213,28 +213,6 @@ fn a_tree_across_workers_stops_from_its_leaves_up() {
     }
 }
 
-/// A child's typed address, which only its parent knows, by way of its name.
-trait ByName {
-    fn from_address_of(scene: &Scene, parent: ActorRef<Order>, name: &'static str, on: On) -> ActorRef<Order>;
-}
-
-impl ByName for ActorRef<Order> {
-    fn from_address_of(scene: &Scene, parent: ActorRef<Order>, name: &'static str, on: On) -> ActorRef<Order> {
-        let (sender, receiver) = mpsc::channel();
-        let notes = scene.notes.clone();
-        let nursery = scene.handle.spawn(On::SameAs(parent.address()), move || {
-            let (sender, notes) = (sender.clone(), notes.clone());
-            from_fn(move |(), ctx: &mut Context<'_, ()>| {
-                sender.send(ctx.spawn(on, node(name, &notes)).unwrap()).unwrap();
-            })
-        });
-        scene.handle.tell(nursery.unwrap(), ());
-        let child = next(&receiver);
-        scene.started(name);
-        child
-    }
-}
-
 #[test]
 fn a_parent_takes_its_children_with_it_in_every_mode() {
     for how in [Stop::Now, Stop::AfterQueued, Stop::Kill] {
@@ -245,6 +223,8 @@ fn a_parent_takes_its_children_with_it_in_every_mode() {
             scene.started("parent");
             let child = scene.child(parent, "child", On::Worker(worker));
             let told = scene.handle.watch(child).unwrap();
+            scene.handle.tell(child, Order::Note(0));
+            assert_eq!(next(&scene.noted), Note::Handled("child", 0), "it is watched by now");
             scene.handle.stop(parent, how).unwrap();
             assert_eq!(told.wait(PATIENCE).unwrap().reason, StopReason::ParentStopped, "{how:?}");
             engine.shutdown(PATIENCE).unwrap();
@@ -265,7 +245,7 @@ fn a_child_stops_alone_and_its_parent_goes_on() {
     scene.started("parent");
     for worker in [0, 1, 0, 1] {
         let child = scene.child(parent, "child", On::Worker(worker));
-        scene.handle.tell(parent, Order::Stop(child, Stop::Now));
+        scene.handle.tell(parent, Order::Stop(child.address(), Stop::Now));
         assert_eq!(next(&scene.noted), Note::Stopped("child"));
     }
     scene.handle.tell(parent, Order::Note(1));
@@ -288,6 +268,8 @@ fn watchers_are_told_when_and_why() {
             let watched = scene.spawn("watched", On::Worker(worker));
             scene.started("watched");
             let from_outside = scene.handle.watch(watched).unwrap();
+            scene.handle.tell(watched, Order::Note(0));
+            assert_eq!(next(&scene.noted), Note::Handled("watched", 0), "it is watched from outside by now");
             scene.handle.tell(watcher, Order::Watch(watched.address()));
             scene.handle.tell(watcher, Order::Stop(watched.address(), how));
             let told = Terminated { actor: watched.address(), reason: reason.clone() };
@@ -421,7 +403,9 @@ fn an_order_from_elsewhere_comes_after_what_is_queued_here() {
             from_fn(move |(), ctx: &mut Context<'_, ()>| (0..50).for_each(|n| ctx.tell(actor, Order::Note(n))))
         });
         scene.handle.tell(flooder.unwrap(), ());
-        host.poll(10);
+        for _ in 0..5 {
+            host.poll(1);
+        }
         match sender {
             2 => scene.handle.stop(actor, Stop::AfterQueued).unwrap(),
             worker => {
@@ -429,7 +413,7 @@ fn an_order_from_elsewhere_comes_after_what_is_queued_here() {
                 scene.handle.tell(stopper, Order::Stop(actor.address(), Stop::AfterQueued));
             }
         }
-        settle(&mut host);
+        while host.poll(1) > 0 {}
         let handled = scene.noted.try_iter().filter(|note| matches!(note, Note::Handled("actor", _))).count();
         assert_eq!(handled, 50, "sender {sender}");
         assert_eq!(host.stats().workers[0].actors, if sender == 0 { 2 } else { 1 });

@@ -361,7 +361,8 @@ fn across_restarts() {
     }
 }
 
-/// A stop "after what is queued" lets the actor handle all that its sender has sent before it.
+/// A stop "after what is queued" lets the actor handle all that its sender has sent before it. Of what is sent later
+/// each message is handled as well, still in order, or is a dead letter.
 #[test]
 fn of_messages_and_a_stop() {
     const BEFORE: u64 = 200;
@@ -412,11 +413,6 @@ fn of_messages_and_a_stop() {
             let seen: Vec<_> = numbers.try_iter().collect();
             assert!(seen.len() as u64 >= BEFORE, "{context}: only {} were handled", seen.len());
             assert!(seen.iter().copied().eq(0..seen.len() as u64), "{context}: {seen:?}");
-            // The order goes through the core's ring; into a mailbox of the same core messages are put straight, and may
-            // be there when the order arrives.
-            if from != From::SameCore || capacity.is_none() {
-                assert_eq!(seen.len() as u64, BEFORE, "{context}: what was sent after the stop was handled");
-            }
             assert_eq!(seen.len() as u64 + report.dead_letters.total(), BEFORE + AFTER, "{context}");
         }
     }

@@ -462,7 +462,7 @@ fn hosted_run(seed: u64) -> DeadLetterCounts {
 #[test]
 fn each_message_has_one_fate_on_one_thread() {
     let mut seen = [0; DeadLetterReason::ALL.len()];
-    for seed in 0..800 {
+    for seed in 0..2000 {
         let counts = hosted_run(seed);
         seen.iter_mut().zip(DeadLetterReason::ALL).for_each(|(seen, reason)| *seen += counts.get(reason));
     }
@@ -510,7 +510,8 @@ fn threaded_run(seed: u64) {
     match seed / 2 % 4 {
         0 | 1 => {
             let report = engine.shutdown(PATIENCE).unwrap_or_else(|error| panic!("{context}: {error}: {error:?}"));
-            assert!(report.left.is_empty(), "{context}: {report:?}");
+            // A port that sends in the very moment of closing may have its last batch reported as left.
+            assert!(report.drained && report.stopped_in_order, "{context}: {report:?}");
             no_order_was_lost(&context, &handle.stats());
         }
         2 => {
@@ -528,7 +529,7 @@ fn threaded_run(seed: u64) {
 
 #[test]
 fn each_message_has_one_fate_on_several_threads() {
-    for seed in 0..60 {
+    for seed in 0..200 {
         threaded_run(seed);
     }
 }

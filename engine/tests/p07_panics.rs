@@ -616,6 +616,8 @@ fn a_watcher_that_cannot_make_a_message_of_a_notice_keeps_nobody_from_ending() {
         assert_eq!(next(&noted), (0, 0));
         // Behind the orders to watch, which came first on their way.
         let ended = handle.watch(parent).unwrap();
+        handle.tell(parent, ());
+        next(&child_spawned);
         let order = handle.spawn(On::Worker(worker), move || {
             from_fn(move |(), ctx: &mut Context<'_, ()>| ctx.stop(parent, Stop::Now))
         });

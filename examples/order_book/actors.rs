@@ -70,20 +70,23 @@ pub(crate) enum Pace {
 }
 
 impl Pace {
-    /// How many events are due so many nanoseconds after the start.
-    fn due(self, elapsed_ns: u64) -> usize {
+    /// How many events are due by now.
+    fn due(self, started: Instant) -> usize {
         match self {
             Self::Fast => usize::MAX,
-            Self::PerSecond(rate) => {
-                1 + (u128::from(elapsed_ns) * u128::from(rate.get()) / u128::from(NANOSECONDS_A_SECOND)) as usize
-            }
+            Self::PerSecond(rate) => events_due(rate, started.elapsed().as_nanos() as u64),
         }
     }
+}
 
-    /// The time that the event with this index is to be sent, in nanoseconds after the start.
-    fn time_ns(rate: NonZeroU64, index: usize) -> u64 {
-        (index as u128 * u128::from(NANOSECONDS_A_SECOND)).div_ceil(u128::from(rate.get())) as u64
-    }
+/// How many events are due so many nanoseconds after the start; the first one is at once.
+fn events_due(rate: NonZeroU64, elapsed_ns: u64) -> usize {
+    1 + (u128::from(elapsed_ns) * u128::from(rate.get()) / u128::from(NANOSECONDS_A_SECOND)) as usize
+}
+
+/// The time that the event with this index is due, in nanoseconds after the start.
+fn due_ns(rate: NonZeroU64, index: usize) -> u64 {
+    (index as u128 * u128::from(NANOSECONDS_A_SECOND)).div_ceil(u128::from(rate.get())) as u64
 }
 
 /// How a feed ended.
@@ -181,17 +184,14 @@ impl Feed {
     /// Sends what is due and fits the window, up to a chunk; then sees to it that it goes on.
     fn send_chunk(&mut self, ctx: &mut Context<'_, FeedMsg>) {
         let total = self.workload.events().len();
-        let due = match self.pace {
-            Pace::Fast => total,
-            Pace::PerSecond(_) => self.pace.due(self.started.elapsed().as_nanos() as u64).min(total),
-        };
+        let due = self.pace.due(self.started).min(total);
         let room = (self.window.events + self.applied).saturating_sub(self.next as u64) as usize;
         let end = due.min(self.next + room.min(CHUNK_EVENTS));
         let was_full = self.send_until(end, ctx);
         self.sent.store(self.next as u64, Ordering::Relaxed);
         if self.next == total {
             self.settle(ctx);
-        } else if was_full || self.next < self.applied as usize + self.window.events as usize {
+        } else if was_full || (self.next as u64) < self.window.events + self.applied {
             // Otherwise an acknowledgement brings it back here.
             self.continues = true;
             ctx.tell(ctx.me(), FeedMsg::Continue);
@@ -221,7 +221,7 @@ impl Feed {
             // When it was to be sent and not when it was: an event that the feed is late with has waited.
             Pace::PerSecond(rate) => {
                 let start_ns = self.started.duration_since(self.origin).as_nanos() as u64;
-                NonZeroU64::new(start_ns + Pace::time_ns(rate, index))
+                NonZeroU64::new(start_ns + due_ns(rate, index))
             }
         }
     }
@@ -405,12 +405,11 @@ mod tests {
     #[test]
     fn an_event_is_due_at_its_time_and_not_before() {
         let rate = NonZeroU64::new(3).unwrap();
-        let pace = Pace::PerSecond(rate);
-        assert_eq!([0, 1].map(|elapsed_ns| pace.due(elapsed_ns)), [1, 1]);
+        assert_eq!([0, 1].map(|elapsed_ns| events_due(rate, elapsed_ns)), [1, 1]);
         for index in 1..10 {
-            let time_ns = Pace::time_ns(rate, index);
-            assert_eq!((pace.due(time_ns - 1), pace.due(time_ns)), (index, index + 1));
+            let time_ns = due_ns(rate, index);
+            assert_eq!([time_ns - 1, time_ns].map(|elapsed_ns| events_due(rate, elapsed_ns)), [index, index + 1]);
         }
-        assert_eq!(Pace::Fast.due(0), usize::MAX);
+        assert_eq!(Pace::Fast.due(Instant::now()), usize::MAX);
     }
 }

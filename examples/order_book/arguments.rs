@@ -8,7 +8,10 @@ use clap::{Parser, ValueEnum};
 use hippodrome_affinity::CoreSet;
 use hippodrome_examples::parse_cores;
 
-use crate::event::{MAX_EVENTS, MAX_SYMBOLS};
+use crate::event::{MAX_EVENTS, MAX_SYMBOLS, NANOSECONDS_A_SECOND};
+
+/// The most events a second.
+const MAX_RATE: u64 = NANOSECONDS_A_SECOND;
 
 /// Keep limit order books from a feed, and check them against an independent book.
 ///
@@ -75,8 +78,14 @@ pub(crate) struct Arguments {
     pub(crate) cores: Option<CoreSet>,
 
     /// Send so many events a second, each at its own time, instead of as fast as possible
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_rate)]
     pub(crate) rate: Option<NonZeroU64>,
+}
+
+/// A number of events a second, from one to one each nanosecond.
+fn parse_rate(text: &str) -> Result<NonZeroU64, String> {
+    let rate = text.parse().ok().filter(|rate: &NonZeroU64| rate.get() <= MAX_RATE);
+    rate.ok_or_else(|| format!("a whole number from 1 to {MAX_RATE} is needed"))
 }
 
 /// How the result is printed.
@@ -110,7 +119,7 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused() {
-        let table: [(&[&str], ErrorKind); 13] = [
+        let table: [(&[&str], ErrorKind); 14] = [
             (&["--book", "b.csv"], ErrorKind::MissingRequiredArgument),
             (&["--depth", "2"], ErrorKind::MissingRequiredArgument),
             (&["--messages", "m.csv", "--book", "b.csv", "--depth", "0"], ErrorKind::ValueValidation),
@@ -123,6 +132,7 @@ mod tests {
             (&["--cores", ""], ErrorKind::ValueValidation),
             (&["--cores", "0", "--config", "c.toml"], ErrorKind::ArgumentConflict),
             (&["--rate", "0"], ErrorKind::ValueValidation),
+            (&["--rate", "1000000001"], ErrorKind::ValueValidation),
             (&["file.csv"], ErrorKind::UnknownArgument),
         ];
         for (arguments, kind) in table {

@@ -63,7 +63,7 @@ pub(crate) struct Outcome {
     pub(crate) books: Vec<BookResult>,
     /// The last best prices that market data received for each symbol.
     pub(crate) quotes: Vec<Best>,
-    /// From the moment an event is fed to the moment its book has it, in nanoseconds.
+    /// From the moment an event is due to the moment its book has it, in nanoseconds; of all events or a sample.
     pub(crate) latency_ns: Histogram<u64>,
     /// Messages that were accepted and could not be handled.
     pub(crate) dead_letters: u64,

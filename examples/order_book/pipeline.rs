@@ -140,3 +140,44 @@ fn collect(handle: &Handle, actors: &Actors) -> Result<(Vec<BookRecord>, Vec<Bes
     let quotes = handle.ask(actors.market, MarketMsg::Report).wait(ANSWER_PATIENCE)?;
     Ok((records, quotes))
 }
+
+#[cfg(test)]
+mod tests {
+    use hippodrome::Stop;
+
+    use super::*;
+    use crate::flow::Settings;
+    use crate::progress::Style;
+
+    fn workload() -> Arc<Workload> {
+        let settings = Settings { events: 5_000, seed: 7, symbols: 3 };
+        Arc::new(Workload::generate(settings, &mut progress()))
+    }
+
+    fn progress() -> Progress {
+        Progress::start("test", 5_000, Style::Hidden)
+    }
+
+    #[test]
+    fn a_book_that_stops_ends_the_run() {
+        let engine = Engine::builder().unpinned_workers(2).start().unwrap();
+        let handle = engine.handle();
+        let window = Window::for_config(&hippodrome_examples::default_workers(2), 3);
+        let actors = spawn(&handle, &workload(), Pace::Fast, window).unwrap();
+        handle.stop(actors.books[2], Stop::Now).unwrap();
+        handle.tell(actors.feed, FeedMsg::Start(actors.books.clone()));
+        let error = wait(&actors, &mut progress()).unwrap_err();
+        // By then it may be unknown why it stopped.
+        assert!(error.to_string().starts_with("the book of symbol 2 stopped: "), "{error}");
+    }
+
+    #[test]
+    fn a_feed_that_stops_ends_the_run() {
+        let engine = Engine::builder().unpinned_workers(2).start().unwrap();
+        let handle = engine.handle();
+        let window = Window::for_config(&hippodrome_examples::default_workers(2), 3);
+        let actors = spawn(&handle, &workload(), Pace::Fast, window).unwrap();
+        handle.stop(actors.feed, Stop::Now).unwrap();
+        assert!(matches!(wait(&actors, &mut progress()), Err(PipelineError::FeedStopped)));
+    }
+}

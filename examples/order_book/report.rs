@@ -26,7 +26,7 @@ pub(crate) struct Report {
     dead_letters: u64,
     /// Events over the time from the first one fed to the last one applied.
     events_per_second: u64,
-    /// From sent to applied.
+    /// From when an event is due until its book has applied it.
     latency_ns: Latency,
     /// Removals that were larger than what was known at their price.
     #[serde(skip)]
@@ -92,7 +92,7 @@ impl Report {
         writeln!(out, "  conflated         {:>14}  best prices that newer ones replaced", thousands(self.conflated))?;
         writeln!(out, "  dead letters      {:>14}\n", thousands(self.dead_letters))?;
         writeln!(out, "{}", self.latency_ns.named("latency"))?;
-        writeln!(out, "  From sent to applied, the time in queues included.\n")?;
+        writeln!(out, "  From when an event is due until its book has applied it, the time in queues included.\n")?;
         match disagreements.len() {
             0 => writeln!(out, "  The independent book agrees after every event."),
             1 => writeln!(out, "  The independent book DISAGREES in 1 place."),
@@ -172,7 +172,7 @@ order book: 5,000,000 events, 8 symbols, generated from seed 7
 
   latency             p50        p90        p99      p99.9        max
                    120 ns     1.2 µs    99.9 µs     1.5 ms      2.0 s
-  From sent to applied, the time in queues included.
+  From when an event is due until its book has applied it, the time in queues included.
 
   The independent book agrees after every event.
 ";

@@ -107,6 +107,14 @@ fn a_rate_is_kept_as_long_as_it_can_be() {
 }
 
 #[test]
+fn a_long_run_shows_how_far_it_is() {
+    let output = order_book(&["--events", "3000", "--rate", "2000", "--progress"]);
+    assert_eq!(output.status.code(), Some(0));
+    let lines = String::from_utf8(output.stderr).unwrap();
+    assert!(lines.starts_with("books: ") && lines.contains(" of 3,000 events, "), "{lines}");
+}
+
+#[test]
 fn the_workers_are_on_the_cores_that_are_named() {
     let output = order_book(&["--events", "1000", "--cores", "0"]);
     if output.status.success() {

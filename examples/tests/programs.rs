@@ -52,8 +52,8 @@ fn ping_pong_prints_its_rate_and_a_table_of_round_trips() {
 
 #[test]
 fn ping_pong_refuses_what_it_cannot_play_on() {
-    let error = stderr_of_failure(&ping_pong(&["--cores", "0"]));
-    assert!(error.contains("1 cores are named; two are needed"), "{error}");
+    let error = stderr_of_failure(&ping_pong(&["--cores", "0,2-3"]));
+    assert!(error.contains("the list names 3 cores, and 2 are needed"), "{error}");
     let error = stderr_of_failure(&ping_pong(&["--cores", "4000,4001"]));
     assert!(error.starts_with("ping_pong: worker ") && error.contains("cannot be pinned"), "{error}");
     assert!(stderr_of_failure(&ping_pong(&["--rounds", "0"])).starts_with("error: "));

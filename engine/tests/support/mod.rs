@@ -67,7 +67,7 @@ impl Clock for StepClock {
 }
 
 /// What became of one token.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Fate {
     handled: AtomicU8,
     given_back: AtomicU8,
@@ -152,7 +152,7 @@ impl Ledger {
             let handled = u64::from(fate.handled.load(Ordering::SeqCst));
             let given_back = u64::from(fate.given_back.load(Ordering::SeqCst));
             let dropped = fate.dropped.load(Ordering::SeqCst);
-            assert_eq!(dropped, 1, "{context}: message {id} was dropped {dropped} times (handled: {handled})");
+            assert_eq!(dropped, 1, "{context}: message {id} was dropped {dropped} times, its fate: {fate:?}");
             assert!(handled + given_back <= 1, "{context}: message {id}: {handled} handled, {given_back} given back");
             summary.handled += handled;
             summary.given_back += given_back;
