@@ -1,7 +1,7 @@
 //! What the micro-benchmarks of Hippodrome share: the message, and a worker on the benchmark's own thread.
 //!
-//! Each benchmark measures one topology on one thread, so that its figures can be compared from one run to the next on a
-//! machine that does other things as well. What happens between cores, and beside other engines, is measured by the
+//! Each benchmark measures one topology on one thread, so that its figures can be compared from one run to the next on
+//! a machine that does other things as well. What happens between cores, and beside other engines, is measured by the
 //! package in `perf/peers`.
 //!
 //! ```

@@ -88,7 +88,8 @@ pub struct Config {
     pub name: String,
     /// What happens when a worker cannot be pinned to its core. Default [`Pinning::Strict`].
     pub pinning: Pinning,
-    /// The most messages a worker handles from its local ring in one turn: 1 to 1,000,000. Default 1024.
+    /// The most messages a worker handles from its local ring in one turn: 1 to 1,000,000. What it
+    /// sends to other workers is seen at the end of the turn at the latest. Default 256.
     pub turn_budget: u32,
     /// The most messages a worker handles from one lane in one turn: 1 to 1,000,000. Default 256.
     pub lane_budget: u32,
@@ -133,7 +134,7 @@ impl Default for Config {
         Self {
             name: "hippodrome".to_owned(),
             pinning: Pinning::Strict,
-            turn_budget: 1024,
+            turn_budget: 256,
             lane_budget: 256,
             timer_resolution_us: 1000,
             max_actors: 1 << 20,

@@ -163,7 +163,7 @@ impl<'a, M: Send + 'static> Context<'a, M> {
         let me = self.me();
         let notify = Box::new(move |core: Option<&mut Core>, terminated: Terminated| {
             if let Some(core) = core {
-                core.tell_reserved(me, map(terminated));
+                core.send_notice(me, map(terminated));
             }
         });
         let target = actor.into();

@@ -351,6 +351,9 @@ impl Core {
 
     /// Before parking: stops watching everything. Returns whether something came meanwhile.
     pub(crate) fn unwatch_all(&mut self) -> bool {
+        if self.inbound.has_overdue() && !self.bell.is_rung() {
+            self.counters.rescued_wakeups += self.inbound.count_missed();
+        }
         if self.ingress_watched {
             self.ingress_watched = false;
             if self.ingress.unwatch() {

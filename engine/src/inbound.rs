@@ -15,9 +15,9 @@ struct Lane {
     consumer: Consumer<MessageType>,
     watched: bool,
     idle_turns: u32,
-    /// Something was found here without a ring; a second find before a ring means that the first one was missed, since
-    /// a producer rings before it publishes again.
-    overdue: bool,
+    /// Up to where something was found here without a ring. A producer rings before it publishes again: if there is more
+    /// than this and it still has not rung, the ring was missed.
+    overdue: Option<u64>,
     /// When what is being read was sent, at the earliest, if that is measured.
     sent_ns: Option<u64>,
     /// For a port's lane: keeps the port's number taken.
@@ -29,6 +29,7 @@ struct Lane {
 pub(crate) struct Inbound {
     lanes: Vec<Option<Box<Lane>>>,
     watched: Vec<u16>,
+    has_overdue: bool,
 }
 
 impl Inbound {
@@ -38,7 +39,7 @@ impl Inbound {
         if index >= self.lanes.len() {
             self.lanes.resize_with(index + 1, || None);
         }
-        let lane = Lane { consumer, watched: true, idle_turns: 0, overdue: false, sent_ns: None, _lease: lease };
+        let lane = Lane { consumer, watched: true, idle_turns: 0, overdue: None, sent_ns: None, _lease: lease };
         self.lanes[index] = Some(Box::new(lane));
         self.watched.push(source);
     }
@@ -118,7 +119,7 @@ impl Inbound {
     /// The lane's producer has rung.
     pub(crate) fn watch(&mut self, source: u16) {
         if let Some(lane) = self.lane(source) {
-            lane.overdue = false;
+            lane.overdue = None;
             if !std::mem::replace(&mut lane.watched, true) {
                 lane.idle_turns = 0;
                 lane.consumer.watch();
@@ -168,14 +169,34 @@ impl Inbound {
         for source in 0..self.lanes.len() as u16 {
             let Some(lane) = self.lane(source) else { continue };
             if !lane.watched && lane.consumer.front().is_some() {
-                let overdue = lane.overdue;
-                missed += u64::from(overdue);
+                missed += u64::from(lane.overdue.is_some());
+                let found = lane.consumer.opened_bytes();
                 self.watch(source);
                 if let Some(lane) = self.lane(source) {
-                    lane.overdue = true;
+                    lane.overdue = Some(found);
                 }
+                self.has_overdue = true;
             }
         }
+        missed
+    }
+
+    /// Whether something was found without a ring, and it is not known yet whether the ring was missed or only late.
+    pub(crate) fn has_overdue(&self) -> bool {
+        self.has_overdue
+    }
+
+    /// For how many lanes a ring was missed, of those where it was overdue and more has come since. To be called when
+    /// nothing has rung.
+    #[cold]
+    pub(crate) fn count_missed(&mut self) -> u64 {
+        let (mut missed, mut left) = (0, false);
+        for lane in self.lanes.iter_mut().flatten() {
+            let has_more = |found: u64| lane.consumer.opened_bytes() > found;
+            missed += u64::from(lane.overdue.take_if(|found| has_more(*found)).is_some());
+            left |= lane.overdue.is_some();
+        }
+        self.has_overdue = left;
         missed
     }
 

@@ -415,7 +415,7 @@ impl Core {
             }
             for watcher in rare.watchers {
                 let terminated = Terminated { actor: me, reason: reason.clone() };
-                self.notify(watcher.notify, terminated);
+                self.tell_watcher(watcher.notify, terminated);
             }
         }
         self.publish_event(SystemEvent::Stopped { actor: me, actor_type, reason });

@@ -136,19 +136,19 @@ impl Core {
         self.run_commands() && self.slots.get(tag).is_some()
     }
 
-    /// Sends a message that has reserved room, for notices without which others could not go on.
-    pub(crate) fn tell_reserved<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
+    /// Sends the notice of an actor's end. It has reserved room.
+    pub(crate) fn send_notice<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
         self.counters.sent += 1;
         let refused = if to.home().shared() == self.home {
-            let express = ReservedTell { to, message };
+            let notice = Notice { to, message };
             // SAFETY: `Of` describes the message, which may be sent.
-            unsafe { self.local.push_reserved(Of::<ReservedTell<M>>::WORKER, Tag::WORKER.0, express) }
+            unsafe { self.local.push_reserved(Of::<Notice<M>>::WORKER, Tag::WORKER.0, notice) }
         } else if to.home().node() == self.home.node() {
-            self.outbound.send_to_worker(to.home().worker(), ReservedTell { to, message })
+            self.outbound.send_to_worker(to.home().worker(), Notice { to, message })
         } else {
-            Err(ReservedTell { to, message })
+            Err(Notice { to, message })
         };
-        if let Err(ReservedTell { to, message }) = refused {
+        if let Err(Notice { to, message }) = refused {
             self.bury(to.address(), message, DeadLetterReason::Full);
         }
     }
@@ -197,16 +197,21 @@ impl Core {
     }
 }
 
-/// A message with reserved room, on its way to its worker.
-pub(crate) struct ReservedTell<M> {
+/// The notice of an actor's end, on its way to whoever watched it. For one that has stopped itself it is nothing: nobody
+/// sent it, so it is no dead letter.
+pub(crate) struct Notice<M> {
     to: ActorRef<M>,
     message: M,
 }
 
-impl<M: Send + 'static> crate::message::WorkerMessage for ReservedTell<M> {
-    const IS_USERS: bool = true;
-
+impl<M: Send + 'static> crate::message::WorkerMessage for Notice<M> {
     fn run(self, core: &mut Core) {
-        core.deliver(self.to.tag(), self.message);
+        let head = core.slots.head(self.to.tag());
+        // SAFETY: the table's heads are valid, and the borrow ends at once.
+        if head.is_some_and(|head| !matches!(unsafe { head.as_ref() }.lifecycle, Lifecycle::Stopping { .. })) {
+            core.deliver(self.to.tag(), self.message);
+        } else {
+            core.contain(|| drop(self.message));
+        }
     }
 }

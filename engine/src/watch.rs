@@ -61,12 +61,12 @@ impl Core {
         match self.slots.head(target.tag) {
             // SAFETY: the table's heads are valid, and the borrow ends here.
             Some(mut head) => unsafe { head.as_mut() }.rare().watchers.push(Watcher { watcher, notify }),
-            None => self.notify(notify, Terminated { actor: target, reason: StopReason::Unknown }),
+            None => self.tell_watcher(notify, Terminated { actor: target, reason: StopReason::Unknown }),
         }
     }
 
     /// Tells a watcher. If that panics, only the notice is lost: what this worker has to do goes on.
-    pub(crate) fn notify(&mut self, notify: Notify, terminated: Terminated) {
+    pub(crate) fn tell_watcher(&mut self, notify: Notify, terminated: Terminated) {
         if catch_unwind(AssertUnwindSafe(|| notify(Some(self), terminated))).is_err() {
             self.counters.contained_panics += 1;
         }

@@ -228,6 +228,10 @@ fn asking_from_outside() {
     let engine = engine();
     let handle = engine.handle();
     let oracle = oracle(&handle, 1);
+    // The peak comes first, whatever the scheduler does later: many asks at once, and one that makes this thread park.
+    let many: Vec<_> = (0..64).map(|_| handle.ask(oracle, Question::Answer)).collect();
+    assert!(many.into_iter().all(|ask| ask.wait(PATIENCE) == Ok(1)));
+    assert_eq!(handle.ask(oracle, Question::Keep).wait(Duration::from_millis(20)), Err(AskError::TimedOut));
     steady("a handle's ask", || {
         for _ in 0..20 {
             assert_eq!(handle.ask(oracle, Question::Answer).wait(PATIENCE), Ok(1));

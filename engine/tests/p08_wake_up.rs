@@ -28,13 +28,14 @@ fn end(engine: Engine, parks: u64) {
     assert!(parked >= parks, "the workers parked only {parked} times, so this has tested little");
 }
 
-/// A pause that sometimes is none, sometimes is as long as a worker needs to fall asleep, and sometimes is longer.
+/// A pause that sometimes is none, sometimes is about as long as a worker needs to fall asleep, and sometimes is longer.
 fn pause(random: &mut Random) {
-    match random.below(4) {
+    match random.below(8) {
         0 => {}
         1 => std::thread::yield_now(),
-        2 => (0..random.below(20_000)).for_each(|_| std::hint::spin_loop()),
-        _ => std::thread::sleep(Duration::from_micros(random.below(150) as u64)),
+        2 => std::thread::sleep(Duration::from_micros(random.below(150) as u64)),
+        3 => (0..random.below(20_000)).for_each(|_| std::hint::spin_loop()),
+        _ => (0..random.below(400)).for_each(|_| std::hint::spin_loop()),
     }
 }
 
@@ -74,7 +75,7 @@ fn by_another_worker() {
         from_fn(move |ball: Ball, ctx: &mut Context<'_, Ball>| {
             returned += 1;
             // Some work, so that the other worker is at any point of falling asleep.
-            (0..ctx.random() % 3000).for_each(|_| std::hint::spin_loop());
+            (0..ctx.random() % 300).for_each(|_| std::hint::spin_loop());
             match ball.left {
                 0 => ball.done.send(ctx, returned),
                 left => {

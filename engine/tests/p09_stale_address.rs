@@ -61,9 +61,9 @@ fn mailbox() -> Props<Token> {
 fn a_new_tenant_never_gets_what_was_for_the_old_one() {
     let plain = || Props::on(On::Worker(0));
     // Old and new tenant with and without a private mailbox: the address says which way messages go.
-    let tenancies: [(fn() -> Props<Token>, fn() -> Props<Token>); 4] =
-        [(plain, plain), (mailbox, plain), (plain, mailbox), (mailbox, mailbox)];
-    for (round, (old_props, new_props)) in tenancies.into_iter().enumerate() {
+    let tenancies: [[fn() -> Props<Token>; 2]; 4] =
+        [[plain, plain], [mailbox, plain], [plain, mailbox], [mailbox, mailbox]];
+    for (round, [old_props, new_props]) in tenancies.into_iter().enumerate() {
         for how in [Stop::Now, Stop::AfterQueued, Stop::Kill] {
             let context = format!("tenancy {round}, {how:?}");
             let mut host = Engine::builder().unpinned_workers(2).host().unwrap();

@@ -9,7 +9,7 @@ use super::*;
 /// Every key, with the values that are the defaults where a key has one.
 const FULL: &str = r#"
 pinning = "strict"
-turn_budget = 1024
+turn_budget = 256
 lane_budget = 256
 timer_resolution_us = 1000
 max_actors = 1048576

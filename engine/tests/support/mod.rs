@@ -72,7 +72,7 @@ struct Fate {
     handled: AtomicU8,
     given_back: AtomicU8,
     dropped: AtomicU8,
-    is_timer: AtomicU8,
+    may_be_quiet: AtomicU8,
 }
 
 /// Notes the fate of every token it has made. Leaked on purpose: a token that is dropped twice is found and not a use
@@ -96,10 +96,10 @@ pub struct Summary {
     pub handled: u64,
     /// Given back to the sender by `try_tell`.
     pub given_back: u64,
-    /// Dropped without being handled or given back, timers not among them.
+    /// Dropped without being handled or given back, and not one of the quiet ones.
     pub dead: u64,
-    /// The same of tokens that were messages of timers: cancelled, or dead letters.
-    pub dead_timers: u64,
+    /// The same of tokens of which the engine may or may not report the end.
+    pub quiet: u64,
 }
 
 impl Ledger {
@@ -147,7 +147,7 @@ impl Ledger {
 
     /// Checks that each token was dropped exactly once and had one fate, and counts the fates.
     pub fn settle(&self, context: &dyn fmt::Display) -> Summary {
-        let mut summary = Summary { created: self.created(), handled: 0, given_back: 0, dead: 0, dead_timers: 0 };
+        let mut summary = Summary { created: self.created(), handled: 0, given_back: 0, dead: 0, quiet: 0 };
         for (id, fate) in self.all().enumerate() {
             let handled = u64::from(fate.handled.load(Ordering::SeqCst));
             let given_back = u64::from(fate.given_back.load(Ordering::SeqCst));
@@ -157,9 +157,9 @@ impl Ledger {
             summary.handled += handled;
             summary.given_back += given_back;
             let dead = 1 - handled - given_back;
-            match fate.is_timer.load(Ordering::SeqCst) {
+            match fate.may_be_quiet.load(Ordering::SeqCst) {
                 0 => summary.dead += dead,
-                _ => summary.dead_timers += dead,
+                _ => summary.quiet += dead,
             }
         }
         summary
@@ -185,9 +185,9 @@ impl Token {
         self.fate().given_back.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Marks it as the message of a timer, which may be cancelled.
-    pub fn for_timer(self) -> Self {
-        self.fate().is_timer.store(1, Ordering::SeqCst);
+    /// Marks it as one that may go without a report: a timer's that is cancelled, a notice for one who has stopped.
+    pub fn quiet(self) -> Self {
+        self.fate().may_be_quiet.store(1, Ordering::SeqCst);
         self
     }
 }

@@ -14,6 +14,8 @@ mod scenario;
 mod scenarios;
 mod token;
 
+use std::process::ExitCode;
+
 use clap::Parser;
 
 use crate::arguments::{Arguments, Format};
@@ -23,8 +25,17 @@ use crate::sample::Failure;
 #[global_allocator]
 static ALLOCATOR: allocator::Counting = allocator::Counting;
 
-fn main() -> Result<(), Failure> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match measure(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("hippodrome-peers: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(arguments: &Arguments) -> Result<(), Failure> {
     let cores = cores::Cores::choose(&arguments.cores)?;
     let mut reports = Vec::new();
     for scenario in arguments.scenarios()? {
@@ -32,7 +43,7 @@ fn main() -> Result<(), Failure> {
             eprintln!("{}: left out, because there is only one core", scenario.name);
             continue;
         }
-        let report = scenario.measure(&arguments, &cores)?;
+        let report = scenario.measure(arguments, &cores)?;
         if arguments.format == Format::Text {
             println!("{report}");
         }

@@ -78,6 +78,13 @@ impl<K: Kind> Consumer<K> {
         self.shared.head.store(self.reader.position(&self.shared.lines), Ordering::Release);
     }
 
+    /// Up to which position batches were opened by [`front`](Self::front), in bytes since the beginning of time: it
+    /// grows with each batch.
+    #[must_use]
+    pub fn opened_bytes(&self) -> u64 {
+        self.reader.opened()
+    }
+
     /// Takes the next envelope out: its kind, its tag, and where its message lies until the next
     /// [`release`](Self::release).
     pub fn pop(&mut self) -> Option<(&'static K, u64, *mut u8)> {

@@ -35,6 +35,12 @@ impl Reader {
         NonNull::new(self.cursor)
     }
 
+    /// Where the next batch begins: everything before it was opened.
+    #[inline]
+    pub(super) fn opened(&self) -> u64 {
+        self.batch
+    }
+
     /// Opens the batch at `batch` if it was published.
     #[inline(always)]
     fn next_batch(&mut self, lines: &Lines) -> bool {

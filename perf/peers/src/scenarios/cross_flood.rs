@@ -10,9 +10,9 @@
 //!   rtrb                 thread on core 0 == push, one 48-byte value ==> pop, thread on core 1
 //! ```
 //!
-//! An envelope of a 32-byte message takes 48 bytes, so the peer moves values of 48 bytes that carry the same message. All
-//! rings have room for about 1024 of them, and the source sends no more than that before it gets credit. Before and
-//! after each sample the same two threads measure the raw round trip of a cache line.
+//! An envelope of a 32-byte message takes 48 bytes, so the peer moves values of 48 bytes that carry the same message.
+//! All rings have room for about 1024 of them, and the source sends no more than that before it gets credit. Before
+//! and after each sample the same two threads measure the raw round trip of a cache line.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};

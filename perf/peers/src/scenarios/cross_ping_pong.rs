@@ -6,9 +6,9 @@
 //!   rtrb         thread on core 0 <== two rings, one Token ==> thread on core 1
 //! ```
 //!
-//! The figure of a sample is the median round trip, of 32 that are timed together, as is the raw one: reading the clock
-//! costs as much as a round trip does. Before and after each sample the same two threads measure the raw round trip of a
-//! cache line.
+//! The figure of a sample is the median round trip, of 32 that are timed together, as is the raw one: reading the
+//! clock costs as much as a round trip does. Before and after each sample the same two threads measure the raw round
+//! trip of a cache line.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};

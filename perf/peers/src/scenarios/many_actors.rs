@@ -216,7 +216,7 @@ fn actix(messages: u64, cores: &Cores) -> Result<Sample, Failure> {
             }
             all
         });
-        // All have started when this one, which was started last, has; what they cost to start is no part of the figure.
+        // All have started when this one, which was started last, has: what that takes is no part of the figure.
         system.block_on(async { all[ACTORS as usize - 1].send(Ready).await })?;
 
         let started = Instant::now();

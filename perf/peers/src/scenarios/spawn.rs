@@ -11,14 +11,14 @@
 //! ```
 //!
 //! A sample ends when the last actor's `started` has run. The work is done twice: once for the time, and once with the
-//! allocator's count of the bytes that are still in use afterwards. To these is added what an actor takes of its worker's
-//! table, which is allocated when the engine is built: the difference between an engine with room for so many actors and
-//! one with room for twice as many. The actor's own state is taken off.
+//! allocator's count of the bytes that are still in use afterwards. To these is added what an actor takes of its
+//! worker's table, which is allocated when the engine starts: the difference between an engine with room for so many
+//! actors and one with room for twice as many. The actor's own state is taken off.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use hippodrome::{Actor, Context, Engine, Handle, On};
+use hippodrome::{Actor, Context, Engine, Handle, On, Reply, from_fn};
 
 use crate::allocator::bytes_kept;
 use crate::cores::{Cores, on_core};
@@ -95,7 +95,11 @@ fn spawned(actors: u64, spawn: impl FnOnce() -> Result<(), Failure>) -> Result<F
 fn with_engine(actors: u64, cores: &Cores, spawn: impl Fn(&Handle) -> Result<(), Failure>) -> Result<Sample, Failure> {
     let engine = || -> Result<Engine, Failure> {
         let worker = Engine::builder().workers([cores.second.unwrap_or(cores.first).get()]);
-        Ok(worker.configure(|config| config.max_actors = room_for(actors)).start()?)
+        let engine = worker.configure(|config| config.max_actors = room_for(actors)).start()?;
+        // A worker makes its table on its own thread: when it answers, it has.
+        let first = engine.handle().spawn(On::Worker(0), || from_fn(|reply: Reply<()>, ctx| reply.send(ctx, ())))?;
+        engine.handle().ask(first, |reply| reply).wait(Duration::from_secs(10))?;
+        Ok(engine)
     };
     let timed = engine()?;
     let started = Instant::now();
@@ -111,9 +115,9 @@ fn with_engine(actors: u64, cores: &Cores, spawn: impl Fn(&Handle) -> Result<(),
     Ok(Sample { ns, raw: None, bytes: Some(bytes) })
 }
 
-/// What the tables have to have room for; a handler that spawns is an actor too.
+/// What the tables have to have room for: the first actor and the one that spawns are actors too.
 fn room_for(actors: u64) -> u32 {
-    u32::try_from(actors + 1).unwrap_or(u32::MAX)
+    u32::try_from(actors + 2).unwrap_or(u32::MAX)
 }
 
 /// The bytes that an engine allocates more for each actor that it has room for.
