@@ -182,7 +182,7 @@ impl Core {
             self.recover(panic);
         }
         if !self.outbound.is_clean() {
-            self.counters.flushed += self.outbound.flush();
+            self.flush();
         }
         let worked = self.counters.progress() != before || self.has_rest();
         self.counters.idle_turns += u64::from(!worked);
@@ -200,6 +200,10 @@ impl Core {
             self.answer_bell();
         }
         self.poll_lanes::<W>();
+        // What the lanes' messages made actors send goes on at once: a lone message does not wait for the turn's end.
+        if !self.outbound.is_clean() {
+            self.flush();
+        }
         if self.ingress_watched {
             self.poll_ingress();
         }
@@ -213,6 +217,17 @@ impl Core {
         if self.counters.turns.is_multiple_of(SELDOM) || self.local.is_empty() {
             self.seldom();
         }
+    }
+
+    /// Publishes what was sent to other workers.
+    fn flush(&mut self) {
+        self.counters.flushed += self.outbound.flush();
+    }
+
+    /// Whether something came from another thread.
+    #[inline]
+    pub(crate) fn is_called(&mut self) -> bool {
+        self.inbound.has_news() || self.bell.is_rung() || (self.ingress_watched && self.ingress.front().is_some())
     }
 
     /// What need not be looked at while messages come thick and fast.

@@ -55,6 +55,16 @@ impl Inbound {
         self.watched.get(n).copied()
     }
 
+    /// Whether a watched lane has something to read.
+    #[inline]
+    pub(crate) fn has_news(&mut self) -> bool {
+        let lanes = &mut self.lanes;
+        self.watched.iter().any(|source| {
+            let lane = lanes.get_mut(usize::from(*source)).and_then(Option::as_deref_mut);
+            lane.is_some_and(|lane| lane.consumer.front().is_some())
+        })
+    }
+
     /// Whether there are so many lanes that idle ones are not to be watched.
     pub(crate) fn has_many(&self) -> bool {
         self.watched.len() > FEW

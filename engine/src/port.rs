@@ -30,7 +30,8 @@ const OPEN_LOOK: Duration = Duration::from_millis(10);
 /// A thread's own lanes to all workers of an engine: no other thread is in its way.
 ///
 /// Opened by [`Handle::port`](crate::Handle::port) while the engine runs, closed by dropping it; what it has sent is
-/// still handled.
+/// still handled. Dropping a port that has sent while its engine was ending waits until the workers have ended, to report
+/// what they did not read: such a port is not to be dropped by the thread that runs the worker.
 ///
 /// ```compile_fail
 /// // A port is one thread's: it sends by `&mut self`, and cannot be cloned.

@@ -89,7 +89,8 @@ impl Core {
 
     /// Queues a task behind what is in the local ring now; it has reserved room there.
     pub(crate) fn order_behind_queued(&mut self, task: Task) {
-        if self.local.is_empty() {
+        // The ring may just be being read, so it is not to go over a jump now, as `is_empty` would.
+        if !self.local.may_have_more() {
             return self.order(task);
         }
         // SAFETY: `Of` describes the message, which may be sent.

@@ -159,15 +159,28 @@ impl Waiting {
             WaitStrategy::BusySpin if self.shares_core && self.idle.is_multiple_of(SPINS_BEFORE_SHARING) => {
                 std::thread::yield_now();
             }
-            _ if self.idle < patience => std::hint::spin_loop(),
-            WaitStrategy::BusySpin => std::hint::spin_loop(),
+            _ if self.idle < patience => core.spin(),
+            WaitStrategy::BusySpin => core.spin(),
             WaitStrategy::SpinThenYield => std::thread::yield_now(),
             WaitStrategy::SpinThenPark => core.park(),
         }
     }
 }
 
+/// Looks at what can come from other threads between two turns of an idle worker.
+const LOOKS: u32 = 64;
+
 impl Core {
+    /// Looks for something to come, closely and not for long: a turn has more to do than that, and a pause of the
+    /// processor lasts as long as a message needs from core to core.
+    fn spin(&mut self) {
+        for _ in 0..LOOKS {
+            if self.is_called() {
+                return;
+            }
+        }
+    }
+
     /// Parks until somebody rings, the next timer is due, or the longest park is over.
     fn park(&mut self) {
         if self.unwatch_all() {

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
-use common::{PATIENCE, dead, engine, eventually, host, next, settle, take};
+use common::{PATIENCE, engine, host, next, settle, take};
 use hippodrome::{
     Actor, ActorRef, Address, Context, DeadLetterReason, Engine, Handle, MailboxSpec, On, Pinning, Props, SpawnError,
     Stop, StopReason, Terminated, from_fn,

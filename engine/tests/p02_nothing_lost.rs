@@ -536,3 +536,45 @@ fn each_message_has_one_fate_on_several_threads() {
         threaded_run(seed);
     }
 }
+
+/// The answer of an ask lies at every possible place of the local ring's segments, also at their very ends, and whoever
+/// gets it orders a stop that waits behind what is queued. Nothing of what is queued may be skipped or read again.
+#[test]
+fn a_stop_behind_what_is_queued_skips_nothing() {
+    struct Question(Reply<u64>);
+    enum Asker {
+        Go,
+        Answered,
+    }
+    // A segment has 16 KiB, and the smallest message with its header 24 bytes.
+    for before in 0..700 {
+        let mut host = Engine::builder().unpinned_workers(1).host().unwrap();
+        let (handle, ledger) = (host.handle(), Ledger::leak(4000));
+        let sink = || from_fn(|token: Token, _: &mut Context<'_, Token>| token.handled());
+        let (sink, victim) = (handle.spawn(On::Here, sink).unwrap(), handle.spawn(On::Here, sink).unwrap());
+        let answerer = handle
+            .spawn(On::Here, move || {
+                from_fn(move |Question(reply), ctx: &mut Context<'_, Question>| {
+                    (0..before).for_each(|_| ctx.tell(sink, ledger.token()));
+                    reply.send(ctx, before);
+                    // Enough for two more segments.
+                    (0..1500).for_each(|_| ctx.tell(sink, ledger.token()));
+                })
+            })
+            .unwrap();
+        let asker = handle
+            .spawn(On::Here, move || {
+                from_fn(move |msg, ctx: &mut Context<'_, Asker>| match msg {
+                    Asker::Go => ctx.ask(answerer, Question, |_| Asker::Answered),
+                    Asker::Answered => ctx.stop(victim, Stop::AfterQueued),
+                })
+            })
+            .unwrap();
+        handle.tell(asker, Asker::Go);
+        host.poll(1_000_000);
+        let context = format!("{before} messages in front of the answer");
+        assert_eq!(ledger.handled(), before + 1500, "{context}");
+        host.shutdown(PATIENCE).unwrap();
+        assert_eq!(ledger.settle(&context).dead, 0, "{context}");
+    }
+}

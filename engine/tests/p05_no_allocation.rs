@@ -62,20 +62,27 @@ fn no_message_allocates_in_the_steady_state() {
     private_mailboxes_of_every_policy();
 }
 
-/// Runs `round` some times to warm up, in which rings grow to what the load needs. Then it must do without allocations.
+/// Runs `round` some times to warm up, in which rings and pools grow to what the load needs, and then until some rounds
+/// in a row have done without an allocation. What a message costs, it costs in every round; what a thread needs once,
+/// because it gets its first time slice late or is overtaken as never before, is no part of the steady state.
 fn steady(what: &str, mut round: impl FnMut()) {
     const WARM_UP: usize = 5;
     const MEASURED: usize = 3;
+    const ATTEMPTS: usize = 10;
     for _ in 0..WARM_UP {
         round();
     }
-    ALLOCATIONS.store(0, Ordering::SeqCst);
-    COUNTS.store(true, Ordering::SeqCst);
-    for _ in 0..MEASURED {
-        round();
+    let mut counted = Vec::with_capacity(ATTEMPTS);
+    while counted.last() != Some(&0) {
+        assert!(counted.len() < ATTEMPTS, "{what} allocates, in {MEASURED} rounds each time: {counted:?}");
+        ALLOCATIONS.store(0, Ordering::SeqCst);
+        COUNTS.store(true, Ordering::SeqCst);
+        for _ in 0..MEASURED {
+            round();
+        }
+        COUNTS.store(false, Ordering::SeqCst);
+        counted.push(ALLOCATIONS.load(Ordering::SeqCst));
     }
-    COUNTS.store(false, Ordering::SeqCst);
-    assert_eq!(ALLOCATIONS.load(Ordering::SeqCst), 0, "{what} allocates");
 }
 
 /// What the actors have handled, by all tests in turn.

@@ -24,6 +24,8 @@ fn tenant(seen: &Arc<AtomicU64>) -> impl FnMut() -> FnActor<Token, TokenFn> + Se
     }
 }
 
+type MakeProps = fn() -> Props<Token>;
+
 type TokenFn = Box<dyn FnMut(Token, &mut hippodrome::Context<'_, Token>)>;
 
 enum Order {
@@ -61,8 +63,7 @@ fn mailbox() -> Props<Token> {
 fn a_new_tenant_never_gets_what_was_for_the_old_one() {
     let plain = || Props::on(On::Worker(0));
     // Old and new tenant with and without a private mailbox: the address says which way messages go.
-    let tenancies: [[fn() -> Props<Token>; 2]; 4] =
-        [[plain, plain], [mailbox, plain], [plain, mailbox], [mailbox, mailbox]];
+    let tenancies: [[MakeProps; 2]; 4] = [[plain, plain], [mailbox, plain], [plain, mailbox], [mailbox, mailbox]];
     for (round, [old_props, new_props]) in tenancies.into_iter().enumerate() {
         for how in [Stop::Now, Stop::AfterQueued, Stop::Kill] {
             let context = format!("tenancy {round}, {how:?}");

@@ -193,8 +193,7 @@ fn run(inputs: u64, seed: u64, workers: usize) -> String {
     }
     drop(port);
     host.abort();
-    let trace = std::mem::take(&mut *world.trace.lock().unwrap());
-    trace
+    std::mem::take(&mut world.trace.lock().unwrap())
 }
 
 fn first_difference(one: &str, other: &str) -> String {

@@ -135,7 +135,7 @@ pub(crate) unsafe fn write<K: Kind, M>(envelope: *mut u8, kind: &'static K, tag:
 /// forgotten.
 ///
 /// # Safety
-/// As for [`write`], and `message` points to a valid message of `kind`, which is not used again.
+/// As for [`write()`], and `message` points to a valid message of `kind`, which is not used again.
 #[inline]
 pub(crate) unsafe fn relocate<K: Kind>(envelope: *mut u8, kind: &'static K, tag: u64, message: *const u8) {
     debug_assert_ne!(tag, JUMP_TAG);

@@ -255,6 +255,15 @@ impl<K: Kind> LocalRing<K> {
         }
     }
 
+    /// Whether something may be there to read. Unlike [`is_empty`](Self::is_empty) this changes nothing and takes a jump
+    /// for something, so that whoever keeps a place of its own in the ring, to be [set](Self::set_front) later, may ask
+    /// it meanwhile.
+    #[inline]
+    #[must_use]
+    pub fn may_have_more(&self) -> bool {
+        self.read != self.write
+    }
+
     /// Whether nothing is there to read.
     #[must_use]
     pub fn is_empty(&mut self) -> bool {

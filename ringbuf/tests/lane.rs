@@ -378,6 +378,43 @@ fn each_message_is_read_or_reclaimed_when_the_consumer_goes() {
     }
 }
 
+/// Unlike one that is dropped, a consumer that finishes drops nothing by itself: each message is given to one of both.
+#[test]
+fn a_consumer_that_finishes_leaves_the_rest_to_the_producer() {
+    for seed in 0..300 {
+        const COUNT: u64 = 40;
+        let ledger = Ledger::new(COUNT as usize);
+        let (mut producer, consumer) = lane_of(4096);
+        let pause = dice(seed + 1)(2000);
+        let reader = thread::spawn(move || {
+            (0..pause).for_each(|_| std::hint::spin_loop());
+            let mut taken = 0;
+            consumer.finish(|kind, tag, message| {
+                assert_eq!(tag, taken, "in order");
+                taken += 1;
+                // SAFETY: `finish` gives each message once.
+                unsafe { take(kind, tag, message) };
+            });
+            taken
+        });
+        let mut made = 0;
+        while made < COUNT && push_tracked(&mut producer, &ledger, made as usize, false).is_ok() {
+            made += 1;
+            let _ = producer.publish();
+        }
+        let taken = reader.join().unwrap();
+        let mut next = taken;
+        producer.reclaim(|kind, tag, message| {
+            assert_eq!(tag, next, "the rest begins where the consumer ended");
+            next += 1;
+            // SAFETY: `reclaim` gives each message once.
+            unsafe { take(kind, tag, message) };
+        });
+        assert_eq!(next, made, "{taken} were taken by the consumer; some were dropped untold");
+        ledger.assert_dropped(0..made as usize);
+    }
+}
+
 #[test]
 fn a_drop_that_panics_does_not_keep_the_others_from_theirs() {
     for explosive in [0, 7, 19] {

@@ -5,7 +5,8 @@
 #![allow(unreachable_pub, reason = "each test binary includes this as a private module")]
 
 use std::fmt;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::panic::Location;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hippodrome::config::Config;
@@ -73,6 +74,8 @@ struct Fate {
     given_back: AtomicU8,
     dropped: AtomicU8,
     may_be_quiet: AtomicU8,
+    /// The line of the test that made it.
+    made_at: AtomicU32,
 }
 
 /// Notes the fate of every token it has made. Leaked on purpose: a token that is dropped twice is found and not a use
@@ -115,17 +118,25 @@ impl Ledger {
     }
 
     /// A token, if there is fuel left.
+    #[track_caller]
     pub fn try_token(&'static self) -> Option<Token> {
-        self.spend().then(|| self.token())
+        let line = Location::caller().line();
+        self.spend().then(|| self.token_at(line))
     }
 
     /// A token that was paid for.
+    #[track_caller]
     pub fn token(&'static self) -> Token {
+        self.token_at(Location::caller().line())
+    }
+
+    fn token_at(&'static self, line: u32) -> Token {
         let id = self.created.fetch_add(1, Ordering::Relaxed);
         if id >= self.fates.len() {
             eprintln!("a token was made that nobody paid for");
             std::process::abort();
         }
+        self.fates[id].made_at.store(line, Ordering::Relaxed);
         Token { ledger: self, id }
     }
 

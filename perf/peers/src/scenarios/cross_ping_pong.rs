@@ -4,15 +4,24 @@
 //!   hippodrome   Server on core 0 <== lanes, one Token ==> Returner on core 1
 //!
 //!   rtrb         thread on core 0 <== two rings, one Token ==> thread on core 1
+//!
+//!   two_words    thread on core 0 -- a word on its line -> thread on core 1
+//!                                <- a word on another --
 //! ```
+//!
+//! The raw round trip bounces one word on one line: whoever has just read it owns it, or nearly. Any pair of one-way
+//! channels needs two lines, each always written by the same core and polled by the other; `two_words` is that and
+//! nothing else, the least that lanes of any kind can take.
 //!
 //! The figure of a sample is the median round trip, of 32 that are timed together, as is the raw one: reading the
 //! clock costs as much as a round trip does. Before and after each sample the same two threads measure the raw round
 //! trip of a cache line.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use crossbeam_utils::CachePadded;
 use hippodrome::{Actor, ActorRef, Context, On};
 use hippodrome_affinity::pin_current_thread;
 
@@ -28,7 +37,11 @@ pub(crate) static SCENARIO: Scenario = Scenario {
     unit: "round trip",
     count: 50_000,
     needs_two_cores: true,
-    subjects: &[Subject { name: "hippodrome", run: hippodrome }, Subject { name: "rtrb", run: rtrb }],
+    subjects: &[
+        Subject { name: "hippodrome", run: hippodrome },
+        Subject { name: "rtrb", run: rtrb },
+        Subject { name: "two_words", run: two_words },
+    ],
     peer: Some("rtrb"),
     gates: &[Gate::MultipleAtMost("hippodrome", 2.0)],
 };
@@ -183,6 +196,38 @@ fn rtrb(round_trips: u64, cores: &Cores) -> Result<Sample, Failure> {
             let after_ns = after.lead();
             returning.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             finish.get()?.ns_per_message(started, round_trips, expected(round_trips))?;
+            Ok(Sample::across(timings.median_ns(), Bracket { before_ns, after_ns }))
+        })
+    })
+}
+
+fn two_words(round_trips: u64, cores: &Cores) -> Result<Sample, Failure> {
+    let (first, second) = cores.pair()?;
+    let mut timings = Timings::new(round_trips);
+    let round_trips = timings.total;
+    let (there, back) = (CachePadded::new(AtomicU64::new(0)), CachePadded::new(AtomicU64::new(0)));
+    let (before, after) = (Line::default(), Line::default());
+    on_core(first, || {
+        std::thread::scope(|scope| {
+            let returning = scope.spawn(|| {
+                let pinned = pin_current_thread(second);
+                before.follow();
+                for round_trip in 1..=round_trips {
+                    while there.load(Ordering::Acquire) != round_trip {}
+                    back.store(round_trip, Ordering::Release);
+                }
+                after.follow();
+                pinned
+            });
+            let before_ns = before.lead();
+            timings.start();
+            for round_trip in 1..=round_trips {
+                there.store(round_trip, Ordering::Release);
+                while back.load(Ordering::Acquire) != round_trip {}
+                timings.count();
+            }
+            let after_ns = after.lead();
+            returning.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             Ok(Sample::across(timings.median_ns(), Bracket { before_ns, after_ns }))
         })
     })
