@@ -62,6 +62,8 @@ pub(crate) struct Core {
     pub(crate) inbound: Inbound,
     pub(crate) ingress: ingress::Receiver<MessageType>,
     ingress_watched: bool,
+    /// Something was found in the ingress without a ring.
+    ingress_overdue: bool,
     pub(crate) express: LocalRing<MessageType>,
     /// Whether the message at the reader has reserved room in a private mailbox.
     pub(crate) is_reserved: bool,
@@ -143,6 +145,7 @@ impl Core {
             inbound,
             ingress,
             ingress_watched: true,
+            ingress_overdue: false,
             express: LocalRing::new(2 * SEGMENT_BYTES, 2 * SEGMENT_BYTES),
             is_reserved: false,
             is_starting: false,
@@ -259,8 +262,8 @@ impl Core {
                 self.run_commands();
             }
             Signal::Flag(flag::INGRESS) => {
-                self.ingress_watched = true;
-                self.ingress.watch();
+                self.ingress_overdue = false;
+                self.watch_ingress();
             }
             Signal::Flag(flag::EVENTS) => self.poll_events(),
             Signal::Flag(_) => self.look_at_phase(),
@@ -372,8 +375,7 @@ impl Core {
         if self.ingress_watched {
             self.ingress_watched = false;
             if self.ingress.unwatch() {
-                self.ingress_watched = true;
-                self.ingress.watch();
+                self.watch_ingress();
                 return true;
             }
         }
@@ -384,13 +386,22 @@ impl Core {
     /// [`Inbound::check_unwatched`].
     pub(crate) fn check_unwatched(&mut self) {
         self.counters.rescued_wakeups += self.inbound.check_unwatched();
+        if !self.ingress_watched && self.ingress.front().is_some() {
+            // One sender may be about to ring; that it has not by the next park, and another neither, is a miss.
+            self.counters.rescued_wakeups += u64::from(std::mem::replace(&mut self.ingress_overdue, true));
+            self.watch_ingress();
+        }
+    }
+
+    fn watch_ingress(&mut self) {
+        self.ingress_watched = true;
+        self.ingress.watch();
     }
 
     /// Closes the ingress, so that nothing more is accepted from handles.
     pub(crate) fn close_ingress(&mut self) {
         self.ingress.close();
-        self.ingress_watched = true;
-        self.ingress.watch();
+        self.watch_ingress();
     }
 
     /// Looks at the clock now, and fires what is due.
