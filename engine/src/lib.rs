@@ -1,4 +1,29 @@
 //! A disruptor-style actor engine for one process: workers pinned to cores, driven by preallocated, lock-free rings.
+//!
+//! # Vocabulary
+//! A **worker** is one thread, usually pinned to one core, that owns its actors and never waits for anybody. A message in
+//! flight is an **envelope**; those between actors of one worker go through its **local ring**, those to another worker
+//! through a **lane**. A thread outside sends through a [`Handle`], which shares one ring per worker with all others, or
+//! through a [`Port`], which has lanes of its own. An [`ActorRef`] is a typed address: `Copy`, 16 bytes, and harmless when
+//! it is stale. What was accepted and cannot be handled is a **dead letter**, counted by its [reason](DeadLetterReason)
+//! and reported on the event stream.
+//!
+//! # Trade-offs
+//! One ring per core keeps the messages of a core in its nearest cache, whatever number of actors they are for; an actor
+//! that floods its neighbours is given a [private mailbox](MailboxSpec). A handler cannot wait: it tells, asks (the answer
+//! is a message), or sends itself something [later](Context::send_after).
+//!
+//! # How to use it
+//! Write an [`Actor`], start an [`Engine`], spawn by a [`Handle`]; the example at [`Engine`] is a whole program. A game or
+//! a test that owns its loop takes a [`Host`] instead. How an actor is placed, named, restarted and queued for is in its
+//! [`Props`]; all other settings are in a [`Config`], from a builder or a TOML file.
+//!
+//! # What it costs
+//! A tell to an actor of the same worker is a compare, the copy of the message behind a header of 16 bytes, and a store; a
+//! run of messages to one actor is handled without an indirect call in between. Nothing allocates per message, nothing
+//! locks, nothing hashes.
+//!
+//! With `panic = "abort"` in the profile a panic ends the process instead of its actor.
 
 mod actor;
 mod address;
