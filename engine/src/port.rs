@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
+use crossbeam_utils::Backoff;
 use hippodrome_ringbuf::Kind;
 use hippodrome_ringbuf::doorbell::Signal;
 use hippodrome_ringbuf::lane::{self, Consumer, Producer, Published, Refused};
@@ -20,6 +21,7 @@ use crate::message::{MessageType, Of};
 use crate::reply::Reply;
 use crate::shared::{Phase, PortLease, Shared};
 use crate::stopwatch::Mark;
+use crate::worker::snooze;
 
 /// How long opening a port waits for a worker.
 const OPEN_PATIENCE: Duration = Duration::from_secs(5);
@@ -200,8 +202,18 @@ impl Port {
         }
     }
 
+    /// Takes back what a worker that has ended did not read, and reports it. Waits for a worker that is just ending, but
+    /// not for one that does not end: what is left to that one is dropped unreported with the lane.
     #[cold]
     fn reclaim(&mut self, worker: usize) {
+        let deadline = Instant::now() + CLOSE_PATIENCE;
+        let backoff = Backoff::new();
+        while !self.lanes[worker].is_finished() {
+            if Instant::now() >= deadline {
+                return;
+            }
+            snooze(&backoff);
+        }
         let home = Home::new(self.shared.node, worker as u32);
         let shared = &self.shared;
         self.lanes[worker].reclaim(|kind, tag, message| {
@@ -218,6 +230,9 @@ impl Port {
         crate::handle::Handle::new(self.shared.clone()).bury(to, message, reason);
     }
 }
+
+/// How long a port that is dropped waits for a worker that is ending.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A batch is published when it has so many bytes.
 const BATCH_BYTES: u64 = 4096;

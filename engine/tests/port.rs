@@ -138,3 +138,23 @@ fn a_port_may_outlive_its_engine() {
     drop(port);
     assert_eq!(dead(&handle, DeadLetterReason::Shutdown), 3, "one told, one of the batch, one asked");
 }
+
+/// The worker that would have to end is this very thread's, and cannot while the port is being dropped.
+#[test]
+fn a_port_does_not_wait_for_ever_for_a_worker_that_cannot_end() {
+    let (engine, mut seats) = Engine::builder().unpinned_workers(1).seats().unwrap();
+    let mut worker = seats.remove(0).take();
+    let handle = engine.handle();
+    let (to, _seen) = sink(&handle, 0);
+    let mut port = handle.port().unwrap();
+    worker.poll(1);
+    let ending = thread::spawn(move || engine.shutdown(PATIENCE).is_ok());
+    while port.try_tell(to, (0, 0)).is_ok() {
+        worker.poll(1);
+    }
+    drop(port);
+    while !worker.is_finished() {
+        worker.poll(1);
+    }
+    ending.join().unwrap();
+}

@@ -402,6 +402,13 @@ impl<K: Kind> Producer<K> {
         self.batch.saturating_sub(self.shared.head.load(Ordering::Relaxed))
     }
 
+    /// Whether the consumer has been dropped: then [`reclaim`](Self::reclaim) waits for nobody.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        // Acquire: pairs with the release in the consumer's `drop`.
+        self.shared.finished.load(Ordering::Acquire)
+    }
+
     /// After the consumer closed: takes back, in order, everything that it did not read, published or not.
     ///
     /// Does nothing if the consumer is there. Waits for a consumer that has closed and was not yet dropped: that one
@@ -414,8 +421,7 @@ impl<K: Kind> Producer<K> {
         }
         // What was written and not yet published becomes a batch like the others; nobody is there to be told.
         let _ = self.publish();
-        // Acquire: pairs with the release in the consumer's `drop`.
-        while !self.shared.finished.load(Ordering::Acquire) {
+        while !self.is_finished() {
             spin_loop();
             thread::yield_now();
         }

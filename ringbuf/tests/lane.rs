@@ -490,6 +490,9 @@ fn a_full_lane_behind_a_closed_consumer_says_closed() {
     assert_eq!(push(&mut producer, 4, 0), Err(Refused::Full));
     consumer.close();
     assert!(producer.is_closed());
+    assert!(!producer.is_finished(), "it may still read");
     assert_eq!(push(&mut producer, 4, 0), Err(Refused::Closed));
     assert_eq!(producer.publish(), Published::Closed);
+    drop(consumer);
+    assert!(producer.is_finished());
 }
