@@ -189,6 +189,28 @@ impl Engine {
         Config::from_file(path).map(Self::from_config)
     }
 
+    /// Starts an engine on threads of its own, gives `main` a handle to it, and shuts it down when `main` returns: a
+    /// whole program's life in one call. [`Builder::run`] is the same for a builder.
+    ///
+    /// # Errors
+    /// If the engine does not start, or does not end in order within `deadline`.
+    ///
+    /// # Examples
+    /// ```
+    /// use hippodrome::{Config, Engine};
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> Result<(), hippodrome::Error> {
+    /// let config = Config::from_toml_str("[[workers]]\n[[workers]]")?;
+    /// let workers = Engine::run(config, Duration::from_secs(5), |handle| handle.workers())?;
+    /// assert_eq!(workers, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn run<T>(config: Config, deadline: Duration, main: impl FnOnce(&Handle) -> T) -> Result<T, Error> {
+        Self::from_config(config).run(deadline, main)
+    }
+
     /// A handle, for any thread.
     #[must_use]
     pub fn handle(&self) -> Handle {
