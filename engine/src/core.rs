@@ -25,7 +25,7 @@ use crate::event::SystemEvent;
 use crate::inbound::Inbound;
 use crate::message::MessageType;
 use crate::outbound::Outbound;
-use crate::reader::{Reader, Source};
+use crate::reader::Reader;
 use crate::reply::Orphans;
 use crate::shared::{Phase, Shared};
 use crate::slots::SlotTable;
@@ -99,7 +99,7 @@ pub(crate) mod flag {
     pub(crate) const INGRESS: u8 = 1;
     /// An event was published that somebody on this worker may want.
     pub(crate) const EVENTS: u8 = 2;
-    /// The engine's phase changed, or a snapshot of the statistics is wanted.
+    /// The engine's phase changed.
     pub(crate) const PHASE: u8 = 3;
 }
 
@@ -130,7 +130,7 @@ impl Core {
         let bell = shared.workers[index].bell.clone();
         Box::new(Self {
             home: Home::new(shared.node, index as u32),
-            reader: Reader { source: Source::Nothing, cursor: std::ptr::null_mut(), end: std::ptr::null_mut() },
+            reader: Reader::NOWHERE,
             current: Current { tag: Tag::WORKER, type_index: 0, head: None },
             counters: Counters::default(),
             limit: 0,
@@ -179,6 +179,7 @@ impl Core {
     pub(crate) fn turn(&mut self) -> bool {
         let before = self.counters.progress();
         self.counters.turns += 1;
+        self.show_pulse(self.counters.turns);
         let measured = self.types.histograms_on();
         let duties = || if measured { self.duties::<On>() } else { self.duties::<Off>() };
         if let Err(panic) = catch_unwind(AssertUnwindSafe(duties)) {

@@ -16,7 +16,7 @@ use crate::cell::{Body, Head};
 use crate::context::Context;
 use crate::core::Core;
 use crate::dead_letter::DeadLetterReason;
-use crate::mailbox::{Mailbox, Put};
+use crate::mailbox::Mailbox;
 use crate::message::{MessageType, Of};
 use crate::reader::{Reader, Source};
 use crate::stopwatch::Stopwatch;
@@ -190,23 +190,12 @@ pub(crate) unsafe fn run_into_mailbox<A: Actor>(core: &mut Core, head: NonNull<H
                 return core.bury(to, message, DeadLetterReason::MailboxFull);
             }
         } else {
-            core.put(mailbox, message);
+            let to = core.me();
+            if let Err(refused) = core.put(to, mailbox, message) {
+                core.bury_refused(to, refused);
+            }
         }
         core.make_ready(head);
-    }
-}
-
-impl Core {
-    /// Puts a message into the mailbox of the current actor, by its policy.
-    fn put<M>(&mut self, mailbox: &mut Mailbox<M>, message: M) {
-        let to = self.me();
-        match mailbox.put(message) {
-            Put::Stored => {}
-            Put::Conflated(older) => self.bury(to, older, DeadLetterReason::Conflated),
-            Put::DroppedOldest(oldest) => self.bury(to, oldest, DeadLetterReason::DroppedOldest),
-            Put::DroppedNewest(newest) => self.bury(to, newest, DeadLetterReason::DroppedNewest),
-            Put::Rejected(message) => self.bury(to, message, DeadLetterReason::MailboxFull),
-        }
     }
 }
 

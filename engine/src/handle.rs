@@ -23,6 +23,7 @@ use crate::spawn::Props;
 use crate::stats::Stats;
 use crate::stop::Stop;
 use crate::supervise::{RemoteTask, Task};
+use crate::tell::Refused;
 use crate::watch::{Terminated, Watch};
 
 /// How long an order to a worker waits for room in its ingress.
@@ -49,7 +50,7 @@ impl Handle {
 
     /// Sends a message. One that cannot be accepted becomes a dead letter. Never waits.
     pub fn tell<M: Send + 'static>(&self, to: ActorRef<M>, message: M) {
-        if let Err((reason, message)) = self.push(to, message) {
+        if let Err(Refused { reason, message }) = self.push(to, message) {
             self.bury(to.address(), message, reason);
         }
     }
@@ -61,10 +62,7 @@ impl Handle {
     /// has stopped or is another one. Whether the actor lives is not known here: if it does not, the message becomes a
     /// dead letter.
     pub fn try_tell<M: Send + 'static>(&self, to: ActorRef<M>, message: M) -> Result<(), TryTellError<M>> {
-        self.push(to, message).map_err(|(reason, message)| match reason {
-            DeadLetterReason::Full => TryTellError::Full(message),
-            _ => TryTellError::Stopped(message),
-        })
+        Ok(self.push(to, message)?)
     }
 
     /// Sends a message, and waits up to `timeout` for room. Not to be called from a handler.
@@ -103,16 +101,13 @@ impl Handle {
         sent
     }
 
-    fn push<M: Send + 'static>(&self, to: ActorRef<M>, message: M) -> Result<(), (DeadLetterReason, M)> {
+    fn push<M: Send + 'static>(&self, to: ActorRef<M>, message: M) -> Result<(), Refused<M>> {
         if to.home().node() != self.shared.node {
-            return Err((DeadLetterReason::Unreachable, message));
+            return Err(Refused { reason: DeadLetterReason::Unreachable, message });
         }
         let ingress = &self.shared.workers[to.home().worker()].ingress;
         // SAFETY: `Of` describes `M`, which may be sent.
-        unsafe { ingress.push(Of::<M>::ACTOR, to.tag().0, message) }.map_err(|(refused, message)| match refused {
-            lane::Refused::Closed => (DeadLetterReason::Shutdown, message),
-            _ => (DeadLetterReason::Full, message),
-        })
+        unsafe { ingress.push(Of::<M>::ACTOR, to.tag().0, message) }.map_err(Refused::by_ring)
     }
 
     /// Counts and reports a message that could not be accepted, and drops it.

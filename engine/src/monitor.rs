@@ -70,8 +70,8 @@ impl Watchdog {
         }
     }
 
-    /// A worker shows its turns whenever it is idle and every so many turns: one whose number stays the same for long
-    /// is in a turn that does not end.
+    /// A worker shows the number of each turn, and 0 while it is parked: one whose number stays the same for long is in
+    /// a turn that does not end.
     fn look(&mut self, shared: &Shared) {
         if shared.phase() == Phase::Ending {
             return;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam_utils::Backoff;
 use hippodrome_ringbuf::Kind;
 use hippodrome_ringbuf::doorbell::Signal;
-use hippodrome_ringbuf::lane::{self, Consumer, Producer, Published, Refused};
+use hippodrome_ringbuf::lane::{self, Consumer, Producer, Published};
 
 use crate::address::{ActorRef, Address, Home, Tag};
 use crate::clock::Clock;
@@ -21,6 +21,7 @@ use crate::message::{MessageType, Of};
 use crate::reply::Reply;
 use crate::shared::{Phase, PortLease, Shared};
 use crate::stopwatch::Mark;
+use crate::tell::Refused;
 use crate::worker::snooze;
 
 /// How long opening a port waits for a worker.
@@ -75,7 +76,7 @@ impl Port {
     /// Sends a message, seen at once. One that cannot be accepted becomes a dead letter. Never waits.
     #[inline]
     pub fn tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
-        if let Err((reason, message)) = self.push_and_publish(to, message) {
+        if let Err(Refused { reason, message }) = self.push_and_publish(to, message) {
             self.bury(to.address(), message, reason);
         }
     }
@@ -87,10 +88,7 @@ impl Port {
     /// is another one. Whether the actor lives is not known here: if it does not, the message becomes a dead letter.
     #[inline]
     pub fn try_tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), TryTellError<M>> {
-        self.push_and_publish(to, message).map_err(|(reason, message)| match reason {
-            DeadLetterReason::Full => TryTellError::Full(message),
-            _ => TryTellError::Stopped(message),
-        })
+        Ok(self.push_and_publish(to, message)?)
     }
 
     /// Sends a message, and waits up to `timeout` for room. Not to be called from a handler.
@@ -126,7 +124,7 @@ impl Port {
                     }
                     continue;
                 }
-                Err((_, message)) => message,
+                Err(Refused { message, .. }) => message,
             };
             self.publish_if_ours(to.home());
             match self.tell_within(deadline.saturating_duration_since(Instant::now()), to, message) {
@@ -154,12 +152,12 @@ impl Port {
     }
 
     #[inline]
-    fn push<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), (DeadLetterReason, M)> {
+    fn push<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), Refused<M>> {
         if to.home().node() != self.shared.node {
-            return Err((DeadLetterReason::Unreachable, message));
+            return Err(Refused { reason: DeadLetterReason::Unreachable, message });
         }
         if self.closed[to.home().worker()] {
-            return Err((DeadLetterReason::Shutdown, message));
+            return Err(Refused { reason: DeadLetterReason::Shutdown, message });
         }
         let lane = &mut self.lanes[to.home().worker()];
         if let Some(clock) = &self.clock
@@ -170,18 +168,11 @@ impl Port {
             let _ = unsafe { lane.push(Of::<Mark>::WORKER, Tag::WORKER.0, mark) };
         }
         // SAFETY: `Of` describes `M`, which may be sent.
-        unsafe { lane.push(Of::<M>::ACTOR, to.tag().0, message) }.map_err(|(refused, message)| match refused {
-            Refused::Closed => (DeadLetterReason::Shutdown, message),
-            _ => (DeadLetterReason::Full, message),
-        })
+        unsafe { lane.push(Of::<M>::ACTOR, to.tag().0, message) }.map_err(Refused::by_ring)
     }
 
     #[inline]
-    fn push_and_publish<M: Send + 'static>(
-        &mut self,
-        to: ActorRef<M>,
-        message: M,
-    ) -> Result<(), (DeadLetterReason, M)> {
+    fn push_and_publish<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), Refused<M>> {
         self.push(to, message)?;
         self.publish(to.home().worker());
         Ok(())

@@ -23,6 +23,12 @@ pub(crate) struct Reader {
     pub(crate) end: *mut u8,
 }
 
+impl Reader {
+    /// Reads nothing.
+    pub(crate) const NOWHERE: Self =
+        Self { source: Source::Nothing, cursor: std::ptr::null_mut(), end: std::ptr::null_mut() };
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     Nothing,
@@ -166,10 +172,7 @@ impl Core {
 
     /// Hands out what is in the express ring. No actor may be on the stack.
     pub(crate) fn drain_express(&mut self, is_reserved: bool) {
-        let saved = std::mem::replace(
-            &mut self.reader,
-            Reader { source: Source::Nothing, cursor: std::ptr::null_mut(), end: std::ptr::null_mut() },
-        );
+        let saved = std::mem::replace(&mut self.reader, Reader::NOWHERE);
         let was_reserved = std::mem::replace(&mut self.is_reserved, is_reserved);
         // The slice of a source whose message led here goes on afterwards.
         let slice = (self.limit, self.interrupted_limit.take());

@@ -140,7 +140,7 @@ impl Stats {
 pub(crate) struct PublishedStats {
     worker: Mutex<WorkerStats>,
     types: Mutex<Vec<ActorTypeStats>>,
-    /// Turns, written more often than the rest: the watchdog's pulse.
+    /// The number of the turn, or 0 while the worker is parked: the watchdog's pulse, written in every turn.
     pub(crate) pulse: AtomicU64,
 }
 
@@ -162,11 +162,16 @@ impl Core {
         self.current.type_index = next;
     }
 
+    /// Shows the watchdog which turn begins, or by 0 that none does for a while.
+    #[inline]
+    pub(crate) fn show_pulse(&self, turn: u64) {
+        self.shared.workers[self.index].stats.pulse.store(turn, Ordering::Relaxed);
+    }
+
     /// Shows the worker's counts, unless somebody is just reading them.
     pub(crate) fn publish_counters(&mut self) {
         let shared = self.shared.clone();
         let me = &shared.workers[self.index];
-        me.stats.pulse.store(self.counters.turns, Ordering::Relaxed);
         if let Some(mut shown) = me.stats.worker.try_lock() {
             *shown = self.snapshot();
         }

@@ -4,9 +4,11 @@ use std::alloc::Layout;
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use hippodrome_ringbuf::lane;
+
 use crate::actor::Actor;
 use crate::address::{ActorRef, Address, Tag};
-use crate::cell::{Lifecycle, MailboxControl};
+use crate::cell::Lifecycle;
 use crate::core::Core;
 use crate::dead_letter::DeadLetterReason;
 use crate::error::{SpawnError, TryTellError};
@@ -29,6 +31,26 @@ fn elsewhere<M>(message: M) -> M {
 pub(crate) struct Refused<M> {
     pub(crate) reason: DeadLetterReason,
     pub(crate) message: M,
+}
+
+impl<M> Refused<M> {
+    /// A message that a lane or an ingress did not take.
+    pub(crate) fn by_ring((refused, message): (lane::Refused, M)) -> Self {
+        let reason = match refused {
+            lane::Refused::Closed => DeadLetterReason::Shutdown,
+            _ => DeadLetterReason::Full,
+        };
+        Self { reason, message }
+    }
+}
+
+impl<M> From<Refused<M>> for TryTellError<M> {
+    fn from(Refused { reason, message }: Refused<M>) -> Self {
+        match reason {
+            DeadLetterReason::Full | DeadLetterReason::MailboxFull => Self::Full(message),
+            _ => Self::Stopped(message),
+        }
+    }
 }
 
 impl Core {
@@ -106,14 +128,17 @@ impl Core {
         let Some(mailbox) = (unsafe { (vtable.mailbox)(head) }) else { return Err(stopped(message)) };
         // SAFETY: the address is of an actor that takes `M`, so its mailbox is one of `M`.
         let mailbox = unsafe { mailbox.cast::<Mailbox<M>>().as_mut() };
-        debug_assert!(mailbox.len() < usize::MAX);
-        let put = mailbox.put(message);
         self.make_ready(head);
-        match put {
+        self.put(to.address(), mailbox, message)
+    }
+
+    /// Puts a message into an actor's mailbox, by its policy; what the policy drops becomes a dead letter.
+    pub(crate) fn put<M>(&mut self, to: Address, mailbox: &mut Mailbox<M>, message: M) -> Result<(), Refused<M>> {
+        match mailbox.put(message) {
             Put::Stored => {}
-            Put::Conflated(older) => self.bury(to.address(), older, DeadLetterReason::Conflated),
-            Put::DroppedOldest(oldest) => self.bury(to.address(), oldest, DeadLetterReason::DroppedOldest),
-            Put::DroppedNewest(newest) => self.bury(to.address(), newest, DeadLetterReason::DroppedNewest),
+            Put::Conflated(older) => self.bury(to, older, DeadLetterReason::Conflated),
+            Put::DroppedOldest(oldest) => self.bury(to, oldest, DeadLetterReason::DroppedOldest),
+            Put::DroppedNewest(newest) => self.bury(to, newest, DeadLetterReason::DroppedNewest),
             Put::Rejected(message) => return Err(Refused { reason: DeadLetterReason::MailboxFull, message }),
         }
         Ok(())
@@ -124,10 +149,7 @@ impl Core {
         if to.home() == self.home && self.slots.get(to.tag()).is_none() && !self.is_coming(to.tag()) {
             return Err(TryTellError::Stopped(message));
         }
-        self.send(to, message).map_err(|Refused { reason, message }| match reason {
-            DeadLetterReason::Full | DeadLetterReason::MailboxFull => TryTellError::Full(message),
-            _ => TryTellError::Stopped(message),
-        })
+        Ok(self.send(to, message)?)
     }
 
     /// Whether an actor that is not in the table is just being installed.

@@ -195,6 +195,7 @@ impl Core {
         }
         self.counters.parks += 1;
         self.publish_counters();
+        self.show_pulse(0);
         let woken = self.bell.clone().park(timeout.min(LONGEST_PARK));
         if woken == Woken::TimedOut {
             self.check_unwatched();

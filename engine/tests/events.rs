@@ -6,6 +6,7 @@ use std::fmt::{self, Write};
 use std::num::NonZeroUsize;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use common::{PATIENCE, engine, eventually, host, next, settle, take};
@@ -159,6 +160,36 @@ fn every_event_of_the_system_reaches_the_log_and_the_subscribers() {
     logged(&["WARN", "the worker is not pinned", "core=4000", &allowed]);
     logged(&["WARN", "worker not pinned", "worker=0 core=4000"]);
     engine.shutdown(PATIENCE).unwrap();
+}
+
+#[test]
+fn a_worker_that_stalls_in_its_very_first_turns_is_reported() {
+    let builder = Engine::builder().unpinned_workers(2).configure(|config| config.stall_threshold_ms = 5);
+    let (engine, mut seats) = builder.seats().unwrap();
+    let (stalling, watching) = (seats.pop().unwrap(), seats.pop().unwrap());
+    let handle = engine.handle();
+    let mut watching = watching.take();
+    let (seen, events) = mpsc::channel();
+    handle.spawn(On::Worker(0), move || Listener::<SystemEvent>(seen.clone())).unwrap();
+    let (release, released) = mpsc::channel::<()>();
+    let released = Mutex::new(Some(released));
+    let stuck = handle.spawn(On::Worker(1), move || {
+        let released = released.lock().unwrap().take().expect("it is made once");
+        from_fn(move |(), _ctx: &mut Context<'_, ()>| released.recv().expect("it is released"))
+    });
+    handle.tell(stuck.unwrap(), ());
+    let stalled = |event: &SystemEvent| matches!(event, SystemEvent::WorkerStalled { worker: 1, .. });
+    thread::scope(|scope| {
+        watching.poll(1);
+        scope.spawn(move || stalling.take().poll(1));
+        eventually("the stall is reported", || {
+            watching.poll(1);
+            events.try_iter().any(|event| stalled(&event))
+        });
+        release.send(()).unwrap();
+    });
+    drop(watching);
+    engine.abort();
 }
 
 #[derive(Clone, Debug, PartialEq)]
