@@ -2,7 +2,7 @@
 //!
 //! The table of actors names, for each, the function that takes its messages now. For a running actor that is
 //! [`run_actor`], made for its type: it handles the first message and goes on while the next envelope is for the same
-//! actor, so that a run of messages costs one indirect call.
+//! actor or for another of its type, so that a run of messages costs one indirect call.
 
 use std::alloc::Layout;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,6 +19,7 @@ use crate::dead_letter::DeadLetterReason;
 use crate::mailbox::Mailbox;
 use crate::message::{MessageType, Of};
 use crate::reader::{Reader, Source};
+use crate::slots::Tenant;
 use crate::stopwatch::Stopwatch;
 
 /// Takes one or more messages for the actor at the head from the worker's reader.
@@ -35,10 +36,7 @@ impl Core {
     pub(crate) unsafe fn dispatch<W: Stopwatch>(&mut self) {
         // SAFETY: the caller's contract.
         let tag = Tag(unsafe { tag_at(self.reader.cursor) });
-        if let Some(slot) = self.slots.get(tag)
-            && let Some(head) = slot.head
-        {
-            let (run, type_index) = (slot.run, slot.type_index);
+        if let Some(&Tenant { head, run, type_index, .. }) = self.slots.get(tag) {
             if type_index != self.current.type_index {
                 self.count_type(type_index);
             }
@@ -151,13 +149,13 @@ impl Core {
     }
 }
 
-/// Handles the messages of a running actor.
-pub(crate) unsafe fn run_actor<A: Actor>(core: &mut Core, head: NonNull<Head>) {
+/// Handles the messages of the current actor, and goes on with those of others of its type: a crowd of actors of one
+/// type costs one indirect call for all of them.
+///
+/// Which actor is the current one is read from the core for each message. In a register it would be one value more to
+/// keep across the handler, which costs more than the load.
+pub(crate) unsafe fn run_actor<A: Actor>(core: &mut Core, _head: NonNull<Head>) {
     let layout = const { Layout::new::<A::Msg>() };
-    // SAFETY: the table chose this function for a cell of this type with a state, and no other actor's method is on the
-    // stack.
-    let state = unsafe { Body::<A>::state(head) };
-    let tag = core.current.tag.0;
     loop {
         let message = message_at(core.reader.cursor, layout);
         core.reader.cursor = end_of(message, layout);
@@ -165,13 +163,23 @@ pub(crate) unsafe fn run_actor<A: Actor>(core: &mut Core, head: NonNull<Head>) {
         // SAFETY: the tag is this actor's, so the envelope carries its type of message; the cursor is behind it, so it
         // is moved out once.
         let message = unsafe { message.cast::<A::Msg>().read() };
+        // SAFETY: the caller or the end of this loop has set the head of a cell of this type with a state, and nobody
+        // changes it during a run. No other method of an actor is on the stack.
+        let state = unsafe { Body::<A>::state(core.current.head.unwrap_unchecked()) };
         state.handle(message, &mut Context::new(core));
         if core.counters.handled >= core.limit || core.reader.cursor == core.reader_end() {
             return;
         }
         // SAFETY: the reader's end was compared first, so an envelope or a jump is there.
-        if unsafe { tag_at(core.reader.cursor) } != tag {
-            return;
+        let next = Tag(unsafe { tag_at(core.reader.cursor) });
+        if next != core.current.tag {
+            let Some(&Tenant { head, handles_as, .. }) = core.slots.get(next) else { return };
+            // Another type, or one that waits for its restart, or has a mailbox of its own.
+            if handles_as != core.current.type_index {
+                return;
+            }
+            core.current.tag = next;
+            core.current.head = Some(head);
         }
     }
 }
@@ -252,6 +260,3 @@ pub(crate) unsafe fn run_refusing(core: &mut Core, _head: NonNull<Head>) {
         core.bury_raw(kind, message, tag, DeadLetterReason::Stopped);
     }
 }
-
-/// For a slot without a tenant; the worker finds no head there and does not call it.
-pub(crate) unsafe fn run_vacant(_core: &mut Core, _head: NonNull<Head>) {}

@@ -7,25 +7,35 @@ use crossbeam_queue::SegQueue;
 
 use crate::address::Tag;
 use crate::cell::Head;
-use crate::dispatch::{RunFn, run_vacant};
+use crate::dispatch::RunFn;
 
-/// One entry of the table: what a message needs to be handled, in half a cache line.
+/// What lives in a slot: what a message needs to be handled.
 #[derive(Clone, Copy)]
-#[repr(align(32))]
-pub(crate) struct Slot {
-    /// Of the actor that lives here, or of the last one that did plus one.
-    pub(crate) generation: u32,
-    /// The actor type's index in the worker's statistics.
-    pub(crate) type_index: u32,
-    pub(crate) head: Option<NonNull<Head>>,
+pub(crate) struct Tenant {
+    pub(crate) head: NonNull<Head>,
     /// What to do with messages now: handle, hold, refuse, move to the mailbox.
     pub(crate) run: RunFn,
+    /// The actor type's index in the worker's statistics.
+    pub(crate) type_index: u32,
+    /// The same if messages are simply handled now, otherwise [`NO_TYPE`].
+    pub(crate) handles_as: u32,
 }
 
+/// No type's index.
+pub(crate) const NO_TYPE: u32 = u32::MAX;
+
+/// One entry of the table, in half a cache line. A vacant one has the tag of no actor.
+#[derive(Clone, Copy)]
+#[repr(align(32))]
+struct Slot {
+    tag: Tag,
+    tenant: Option<Tenant>,
+}
+
+const _: () = assert!(size_of::<Slot>() == 32);
+
 impl Slot {
-    fn vacant(generation: u32) -> Self {
-        Self { generation, type_index: 0, head: None, run: run_vacant }
-    }
+    const VACANT: Self = Self { tag: Tag::WORKER, tenant: None };
 }
 
 /// The actors of one worker, by slot.
@@ -39,46 +49,46 @@ impl SlotTable {
         Self { slots: Vec::with_capacity(limit) }
     }
 
-    /// The slot of the actor with this tag, if it lives.
+    /// The actor with this tag, if it lives.
     #[inline(always)]
-    pub(crate) fn get(&self, tag: Tag) -> Option<&Slot> {
-        self.slots.get(tag.slot() as usize).filter(|slot| slot.generation == tag.generation())
+    pub(crate) fn get(&self, tag: Tag) -> Option<&Tenant> {
+        self.slots.get(tag.slot() as usize).filter(|slot| slot.tag == tag)?.tenant.as_ref()
     }
 
     #[inline]
-    pub(crate) fn get_mut(&mut self, tag: Tag) -> Option<&mut Slot> {
-        self.slots.get_mut(tag.slot() as usize).filter(|slot| slot.generation == tag.generation())
+    pub(crate) fn get_mut(&mut self, tag: Tag) -> Option<&mut Tenant> {
+        self.slots.get_mut(tag.slot() as usize).filter(|slot| slot.tag == tag)?.tenant.as_mut()
     }
 
     /// The head of the actor with this tag, if it lives.
     #[inline]
     pub(crate) fn head(&self, tag: Tag) -> Option<NonNull<Head>> {
-        self.get(tag)?.head
+        self.get(tag).map(|tenant| tenant.head)
     }
 
     /// The head of the actor that lives in `slot` now.
     pub(crate) fn tenant(&self, slot: u32) -> Option<NonNull<Head>> {
-        self.slots.get(slot as usize)?.head
+        self.slots.get(slot as usize)?.tenant.map(|tenant| tenant.head)
     }
 
-    pub(crate) fn install(&mut self, tag: Tag, head: NonNull<Head>, type_index: u32, run: RunFn) {
+    pub(crate) fn install(&mut self, tag: Tag, tenant: Tenant) {
         let index = tag.slot() as usize;
         if index >= self.slots.len() {
-            self.slots.resize(index + 1, Slot::vacant(0));
+            self.slots.resize(index + 1, Slot::VACANT);
         }
-        self.slots[index] = Slot { generation: tag.generation(), type_index, head: Some(head), run };
+        self.slots[index] = Slot { tag, tenant: Some(tenant) };
     }
 
     /// Takes the actor out of the table: its address is stale from now on.
     pub(crate) fn remove(&mut self, tag: Tag) {
-        if let Some(slot) = self.get_mut(tag) {
-            *slot = Slot::vacant(tag.generation() + 1);
+        if self.get(tag).is_some() {
+            self.slots[tag.slot() as usize] = Slot::VACANT;
         }
     }
 
     /// The heads of all actors.
     pub(crate) fn heads(&self) -> impl Iterator<Item = NonNull<Head>> + '_ {
-        self.slots.iter().filter_map(|slot| slot.head)
+        self.slots.iter().filter_map(|slot| slot.tenant).map(|tenant| tenant.head)
     }
 }
 

@@ -19,6 +19,7 @@ use crate::dispatch::{RunFn, run_holding, run_new, run_refusing};
 use crate::event::SystemEvent;
 use crate::message::{Of, WorkerMessage};
 use crate::shared::Phase;
+use crate::slots::{NO_TYPE, Tenant};
 use crate::stop::{Stop, StopReason};
 use crate::watch::Terminated;
 
@@ -141,7 +142,7 @@ impl Core {
         let mut head = cell.into_head();
         let me = head_of(head).me;
         let type_index = self.types.index_of(head_of(head).vtable);
-        self.slots.install(me.tag, head, type_index, run_new);
+        self.slots.install(me.tag, Tenant { head, run: run_new, type_index, handles_as: NO_TYPE });
         if let Some(parent) = head_of(head).parent
             && parent.home.shared() == self.home
         {
@@ -211,16 +212,21 @@ impl Core {
         // SAFETY: the vtable fits the cell.
         let has_mailbox = unsafe { (actor.vtable.mailbox)(head) }.is_some();
         let is_holding = actor.rare.as_ref().is_some_and(|rare| rare.held.is_some());
+        let mut handles = false;
         let run: RunFn = match actor.lifecycle {
             Lifecycle::New => run_new,
             Lifecycle::Draining | Lifecycle::Stopping { .. } => run_refusing,
             _ if has_mailbox => actor.vtable.run_into_mailbox,
             Lifecycle::Restarting { .. } => run_holding,
             Lifecycle::Running if is_holding => run_holding,
-            Lifecycle::Running => actor.vtable.run,
+            Lifecycle::Running => {
+                handles = true;
+                actor.vtable.run
+            }
         };
-        if let Some(slot) = self.slots.get_mut(actor.me.tag) {
-            slot.run = run;
+        if let Some(tenant) = self.slots.get_mut(actor.me.tag) {
+            tenant.run = run;
+            tenant.handles_as = if handles { tenant.type_index } else { NO_TYPE };
         }
     }
 
