@@ -1,4 +1,7 @@
 //! Asks of actors: questions whose answer arrives as a message of the asking actor.
+//!
+//! The timer of an ask is armed at the end of the turn that it was made in, when the question is on its way. An ask that
+//! is answered before, as most on one core are, needs none.
 
 use std::any::Any;
 use std::time::Duration;
@@ -10,7 +13,7 @@ use crate::error::AskError;
 use crate::inline::Inline;
 use crate::message::WorkerMessage;
 use crate::reply::Reply;
-use crate::supervise::Task;
+use crate::supervise::{Task, nanos};
 use crate::wheel::TimerKey;
 
 /// Bytes that the closure may capture which makes a message of an answer.
@@ -45,11 +48,25 @@ pub(crate) struct Asks {
     entries: Vec<Entry>,
     free: Vec<u32>,
     limit: u32,
+    /// Made in this turn: what they wait for at most, in nanoseconds.
+    untimed: Vec<(AskKey, u64)>,
 }
 
 impl Asks {
     pub(crate) fn new(limit: u32) -> Self {
-        Self { entries: Vec::new(), free: Vec::new(), limit }
+        Self { entries: Vec::new(), free: Vec::new(), limit, untimed: Vec::new() }
+    }
+
+    /// Whether asks were made whose timers are not armed.
+    #[inline(always)]
+    pub(crate) fn has_untimed(&self) -> bool {
+        !self.untimed.is_empty()
+    }
+
+    /// How many timers they are going to need.
+    #[inline]
+    pub(crate) fn untimed(&self) -> usize {
+        self.untimed.len()
     }
 
     fn insert(&mut self, pending: Pending) -> Result<AskKey, Pending> {
@@ -145,23 +162,38 @@ impl Core {
                 }
             },
         };
-        let key = match self.asks.insert(pending) {
+        // Without a timer the ask might never end.
+        let can_be_timed = self.timers.has_room_for(self.asks.untimed() + 1);
+        let inserted = if can_be_timed { self.asks.insert(pending) } else { Err(pending) };
+        let key = match inserted {
             Ok(key) => key,
             Err(Pending { asker, map, fail, .. }) => return self.ask_later(asker, map, fail, AskError::TooMany),
         };
-        let timer = self.arm_ask(key, timeout);
-        match (timer, self.asks.get_mut(key)) {
-            (Some(timer), Some(pending)) => pending.timer = Some(timer),
-            // Without a timer the ask might never end.
-            _ => {
-                if let Some(Pending { asker, map, fail, .. }) = self.asks.remove(key) {
-                    self.ask_later(asker, map, fail, AskError::TooMany);
-                }
-                return;
-            }
-        }
+        self.asks.untimed.push((key, nanos(timeout)));
         let message = make(Reply::to_actor(self.home, key));
         self.tell(to, message);
+    }
+
+    /// Arms the timers of the asks that were made in this turn and still wait.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn time_asks(&mut self) {
+        let mut untimed = std::mem::take(&mut self.asks.untimed);
+        let mut now_ns = None;
+        for (key, timeout_ns) in untimed.drain(..) {
+            if self.asks.get_mut(key).is_none() {
+                continue;
+            }
+            let now_ns = *now_ns.get_or_insert_with(|| self.clock.now_ns());
+            let timer = self.arm_ask(key, now_ns.saturating_add(timeout_ns));
+            if let Some(pending) = self.asks.get_mut(key).filter(|_| timer.is_some()) {
+                pending.timer = timer;
+            } else if let Some(Pending { asker, map, fail, .. }) = self.asks.remove(key) {
+                // The wait before a restart took the room, which it does not leave to asks.
+                self.ask_later(asker, map, fail, AskError::TooMany);
+            }
+        }
+        self.asks.untimed = untimed;
     }
 
     /// Fails an ask that could not even be made, after the current message.

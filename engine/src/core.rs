@@ -188,6 +188,9 @@ impl Core {
         if !self.outbound.is_clean() {
             self.flush();
         }
+        if self.asks.has_untimed() {
+            self.time_asks();
+        }
         let worked = self.counters.progress() != before || self.has_rest();
         self.counters.idle_turns += u64::from(!worked);
         if self.counters.turns.is_multiple_of(SHOWN_TURNS) {

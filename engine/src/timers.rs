@@ -96,8 +96,11 @@ impl Core {
 
     /// Arms a timer of the current actor, which will cancel it when it stops or is restarted.
     fn arm_for_current(&mut self, delay: Duration, action: Action) -> Result<TimerKey, Action> {
-        let now_ns = self.clock.now_ns();
         let Some(mut head) = self.current.head else { return Err(action) };
+        if !self.timers.has_room_for(self.asks.untimed() + 1) {
+            return Err(action);
+        }
+        let now_ns = self.clock.now_ns();
         // SAFETY: the head is the current actor's; only its state is borrowed by its handler.
         let incarnation = unsafe { head.as_ref() }.incarnation;
         let timer = Timer { tag: self.current.tag, incarnation, action };
@@ -107,6 +110,8 @@ impl Core {
         if keys.len() == keys.capacity() && !keys.is_empty() {
             let timers = &self.timers;
             keys.retain(|key| timers.get(*key).is_some());
+            // As much room as there are timers alive, so that the next look comes after as many arms.
+            keys.reserve(keys.len());
         }
         keys.push(key);
         Ok(key)
@@ -138,8 +143,7 @@ impl Core {
         self.timers.arm(deadline_ns, Timer { tag, incarnation, action: Action::Backoff }).is_ok()
     }
 
-    pub(crate) fn arm_ask(&mut self, key: AskKey, timeout: Duration) -> Option<TimerKey> {
-        let deadline_ns = self.clock.now_ns().saturating_add(nanos(timeout));
+    pub(crate) fn arm_ask(&mut self, key: AskKey, deadline_ns: u64) -> Option<TimerKey> {
         self.timers.arm(deadline_ns, Timer { tag: Tag::WORKER, incarnation: 0, action: Action::Ask(key) }).ok()
     }
 

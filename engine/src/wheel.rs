@@ -157,6 +157,12 @@ impl<T> Wheel<T> {
         self.len
     }
 
+    /// Whether so many more timers can be armed.
+    #[inline]
+    pub(crate) fn has_room_for(&self, more: usize) -> bool {
+        self.limit - self.len >= more
+    }
+
     /// The most timers that have been in use at once so far.
     ///
     /// Exact until an entry is retired, which takes 2^32 uses of that entry and then adds one here.

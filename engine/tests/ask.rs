@@ -414,3 +414,33 @@ fn a_full_mailbox_has_room_for_answers() {
     }
     host.shutdown(PATIENCE).unwrap();
 }
+
+#[test]
+fn an_ask_that_is_answered_at_once_arms_no_timer() {
+    let engine = Engine::builder().unpinned_workers(1).start().unwrap();
+    let scene = Scene::new(engine.handle(), On::Worker(0));
+    let (oracle, _) = oracle(&scene.handle, On::Worker(0));
+    for n in 0..100 {
+        scene.ask(oracle, FOREVER, move |reply| Question::Square(n, reply));
+        assert_eq!(next(&scene.answers), Ok(n * n));
+    }
+    assert_eq!(scene.handle.stats().workers[0].timers_high_water, 0);
+    scene.ask(oracle, FOREVER, Question::Keep);
+    eventually("the ask that waits has a timer", || scene.handle.stats().workers[0].timers_high_water == 1);
+    engine.shutdown(PATIENCE).unwrap();
+}
+
+#[test]
+fn an_ask_that_cannot_be_timed_is_not_made() {
+    let engine = Engine::builder().unpinned_workers(2).configure(|config| config.max_timers = 2).start().unwrap();
+    let scene = Scene::new(engine.handle(), On::Worker(0));
+    let (oracle, _) = oracle(&scene.handle, On::Worker(1));
+    for _ in 0..3 {
+        scene.ask(oracle, FOREVER, Question::Keep);
+    }
+    assert_eq!(next(&scene.answers), Err(AskError::TooMany));
+    eventually("two were asked", || handled(&scene.handle, "Oracle") == 2);
+    scene.handle.tell(oracle, Question::AnswerKept(1));
+    assert_eq!(take(&scene.answers, 2), [Ok(1), Ok(1)]);
+    engine.shutdown(PATIENCE).unwrap();
+}
