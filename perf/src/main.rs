@@ -1,21 +1,44 @@
-//! Prints the machine as the engine sees it: packages, caches, cores, and which of them may be used.
+//! Measures Hippodrome beside its peers, shows its latency under load, and tunes its pinning for a machine.
 //!
-//! Scenarios, reports and tuning will be commands of this program; what is measured beside peers today is in
-//! `perf/peers`.
+//! See `README.md` for the commands and for how to read what they print.
+
+mod hippodrome;
+mod run;
 
 use std::process::ExitCode;
 
-use hippodrome_affinity::Topology;
+use clap::{Parser, Subcommand};
+use hippodrome_perf_kit::allocator::Counting;
+
+/// The same allocator for all subjects.
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Measures Hippodrome, shows its latency, and tunes its pinning.
+#[derive(Debug, Parser)]
+#[command(name = "perf", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure scenarios, each subject in turn
+    Run(run::Arguments),
+}
 
 fn main() -> ExitCode {
-    match Topology::detect() {
-        Ok(topology) => {
-            println!("{topology}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("perf: {error}");
-            ExitCode::from(2)
-        }
+    let done = match &Arguments::parse().command {
+        Command::Run(arguments) => run::main(arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => complain(&*failure),
     }
+}
+
+fn complain(failure: &(dyn std::error::Error + Send + Sync)) -> ExitCode {
+    eprintln!("perf: {failure}");
+    ExitCode::from(2)
 }
