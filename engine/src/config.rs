@@ -122,6 +122,10 @@ pub struct Config {
     pub real_time_priority: Option<u32>,
     /// Where the engine's randomness starts from: any value. Default 0.
     pub seed: u64,
+    /// The path of a local socket on which the engine serves [snapshots](crate::stats) to whoever may open it: 1 to
+    /// 103 bytes, which is what a socket's address has room for. Default `None`: nothing listens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stats_socket: Option<String>,
     /// What holds for every worker that does not say otherwise.
     pub defaults: WorkerDefaults,
     /// The workers, 1 to 256. Two of them may share a core. Default none, which does not validate.
@@ -149,6 +153,7 @@ impl Default for Config {
             huge_pages: false,
             real_time_priority: None,
             seed: 0,
+            stats_socket: None,
             defaults: WorkerDefaults::default(),
             workers: Vec::new(),
         }

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Pinning, WaitStrategy, WorkerConfig};
-use crate::error::{Error, StartError};
+use crate::error::{Error, StartError, StatsSocketError};
 use crate::handle::Handle;
 use crate::host::{Host, Seat};
 use crate::monitor::Monitor;
 use crate::shared::Shared;
 use crate::shutdown::{Ending, Report, ShutdownError};
 use crate::start;
+use crate::stats::{Claim, Service};
 
 /// What an engine is to be; from [`Engine::builder`].
 ///
@@ -62,6 +63,13 @@ impl Builder {
         self
     }
 
+    /// Serves snapshots of the statistics on a local socket at this path, as [`stats`](crate::stats) says; if not set,
+    /// nothing listens.
+    pub fn stats_socket(mut self, path: impl Into<String>) -> Self {
+        self.config.stats_socket = Some(path.into());
+        self
+    }
+
     /// The clock, instead of the operating system's.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -90,9 +98,12 @@ impl Builder {
     /// See [`StartError`]. No thread is left behind.
     pub fn start(self) -> Result<Engine, StartError> {
         self.config.validate()?;
+        let claim = self.config.stats_socket.as_deref().map(Claim::at).transpose()?;
         let started = start::on_threads(self.config, self.clock)?;
         let monitor = Monitor::start(started.shared.clone(), started.log).map_err(StartError::Monitor)?;
-        Ok(Engine { shared: started.shared, threads: started.threads, monitor: Some(monitor), _memory: started.memory })
+        let (shared, threads) = (started.shared, started.threads);
+        let engine = Engine { shared, threads, monitor: Some(monitor), service: None, _memory: started.memory };
+        engine.serving(claim)
     }
 
     /// Starts an engine, gives `main` a handle to it, and shuts it down when `main` returns.
@@ -112,6 +123,9 @@ impl Builder {
     /// See [`StartError`].
     pub fn host(self) -> Result<Host, StartError> {
         self.config.validate()?;
+        if let Some(path) = self.config.stats_socket {
+            return Err(StatsSocketError::Hosted { path }.into());
+        }
         Ok(Host::new(start::for_host(self.config, self.clock)?))
     }
 
@@ -121,9 +135,11 @@ impl Builder {
     /// See [`StartError`].
     pub fn seats(self) -> Result<(Engine, Vec<Seat>), StartError> {
         self.config.validate()?;
+        let claim = self.config.stats_socket.as_deref().map(Claim::at).transpose()?;
         let (shared, seats, log) = start::for_host(self.config, self.clock)?;
         let monitor = Monitor::start(shared.clone(), log).map_err(StartError::Monitor)?;
-        Ok((Engine { shared, threads: Vec::new(), monitor: Some(monitor), _memory: None }, seats))
+        let engine = Engine { shared, threads: Vec::new(), monitor: Some(monitor), service: None, _memory: None };
+        Ok((engine.serving(claim)?, seats))
     }
 }
 
@@ -167,6 +183,8 @@ pub struct Engine {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
     monitor: Option<Monitor>,
+    /// Who serves the statistics, if the configuration asks for it.
+    service: Option<Service>,
     _memory: Option<hippodrome_affinity::MemoryLock>,
 }
 
@@ -211,6 +229,12 @@ impl Engine {
         Self::from_config(config).run(deadline, main)
     }
 
+    /// Serves the statistics on the socket that was claimed for them. If that fails, the engine ends.
+    fn serving(mut self, claim: Option<Claim>) -> Result<Self, StartError> {
+        self.service = claim.map(|claim| claim.serve(self.shared.clone())).transpose()?;
+        Ok(self)
+    }
+
     /// A handle, for any thread.
     #[must_use]
     pub fn handle(&self) -> Handle {
@@ -225,6 +249,7 @@ impl Engine {
     pub fn shutdown(mut self, deadline: Duration) -> Result<Report, ShutdownError> {
         let ended = Ending::in_order(self.shared.clone(), deadline).run(std::mem::take(&mut self.threads));
         self.monitor = None;
+        self.service = None;
         ended
     }
 
@@ -237,6 +262,7 @@ impl Engine {
     fn abort_now(&mut self) -> Report {
         let ended = Ending::at_once(self.shared.clone()).run(std::mem::take(&mut self.threads));
         self.monitor = None;
+        self.service = None;
         ended.unwrap_or_else(|error| error.report().clone())
     }
 }

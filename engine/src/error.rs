@@ -172,9 +172,50 @@ pub enum StartError {
     /// The monitor's thread could not be started.
     #[error("the monitor's thread cannot be started: {0}")]
     Monitor(std::io::Error),
+    /// The statistics could not be served on their socket.
+    #[error(transparent)]
+    StatsSocket(#[from] StatsSocketError),
     /// As many engines were started as this process can number.
     #[error("this process has started 2^32 engines; no more can be numbered")]
     TooManyEngines,
+}
+
+/// Why an engine could not serve its statistics at [`stats_socket`](crate::Config::stats_socket).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StatsSocketError {
+    /// Another engine that lives, or another program, listens there.
+    #[error("stats_socket: {path:?} is in use: something listens there")]
+    InUse {
+        /// The socket's path.
+        path: String,
+    },
+    /// There is something there that is no socket. It was left alone.
+    #[error("stats_socket: {path:?} is there already and is not a socket")]
+    NotASocket {
+        /// The socket's path.
+        path: String,
+    },
+    /// The operating system refused to make the socket, or to start the thread that serves it.
+    #[error("stats_socket: {path:?} cannot be served: {source}")]
+    Refused {
+        /// The socket's path.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A host starts no thread that could serve it. It can send its [`Snapshot`](crate::stats::Snapshot)s itself.
+    #[error("stats_socket: {path:?} cannot be served: a host starts no thread that could do it")]
+    Hosted {
+        /// The socket's path.
+        path: String,
+    },
+    /// This operating system has no Unix-domain sockets.
+    #[error("stats_socket: {path:?} cannot be served: there are no Unix-domain sockets on this operating system")]
+    Unsupported {
+        /// The socket's path.
+        path: String,
+    },
 }
 
 /// Anything that can go wrong from start to end, for programs that only want to pass it on.

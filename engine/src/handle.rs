@@ -279,6 +279,8 @@ impl Shared {
 
     pub(crate) fn stats(&self) -> Stats {
         Stats {
+            engine: self.config.name.clone(),
+            uptime: self.started.elapsed(),
             workers: self.workers.iter().map(|worker| worker.stats.worker()).collect(),
             actor_types: self.workers.iter().flat_map(|worker| worker.stats.types()).collect(),
             outside_dead_letters: self.outside.counts(),

@@ -18,6 +18,12 @@
 //! a test that owns its loop takes a [`Host`] instead. How an actor is placed, named, restarted and queued for is in its
 //! [`Props`]; all other settings are in a [`Config`], from a builder or a TOML file.
 //!
+//! A running engine is watched through its [statistics](stats), which it can serve on a local socket for `perf top`.
+//!
+//! # Features
+//! None is on by default, and none changes the API of the rest.
+//! * `metrics`: `Stats::export` gives a snapshot to the recorder of the [`metrics`](https://docs.rs/metrics) facade.
+//!
 //! # What it costs
 //! A tell to an actor of the same worker is a compare, the copy of the message behind a header of 16 bytes, and a store; a
 //! run of messages to one actor is handled without an indirect call in between. Nothing allocates per message, nothing
@@ -58,7 +64,7 @@ mod shutdown;
 mod slots;
 mod spawn;
 mod start;
-mod stats;
+pub mod stats;
 mod stop;
 mod stopwatch;
 mod supervise;
@@ -76,7 +82,7 @@ pub use config::{Config, Pinning, WaitStrategy};
 pub use context::Context;
 pub use dead_letter::{DeadLetterCounts, DeadLetterReason};
 pub use engine::{Builder, Engine};
-pub use error::{AskError, Error, OrderError, PortError, SpawnError, StartError, TryTellError};
+pub use error::{AskError, Error, OrderError, PortError, SpawnError, StartError, StatsSocketError, TryTellError};
 pub use event::SystemEvent;
 pub use handle::{Ask, Handle};
 pub use host::{Host, Seat};

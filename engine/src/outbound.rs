@@ -193,6 +193,15 @@ impl Outbound {
         outboxes.map(|outbox| outbox.high_water_bytes() as u64).max().unwrap_or(0)
     }
 
+    /// The bytes that others have not read yet.
+    pub(crate) fn depth_bytes(&self) -> u64 {
+        let depth = |lane: &Lane| {
+            let outbox = lane.outbox.as_ref().filter(|_| lane.is_spilled).map_or(0, |outbox| outbox.used_bytes() as u64);
+            lane.producer.depth_bytes() + lane.producer.unpublished_bytes() + outbox
+        };
+        self.lanes.iter().flatten().map(|lane| depth(lane)).sum()
+    }
+
     /// Takes back what was not yet given to a lane, and what a worker that `is_gone` did not read.
     pub(crate) fn drain(
         &mut self,

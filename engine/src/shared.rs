@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use crossbeam_queue::SegQueue;
 use hippodrome_ringbuf::doorbell::{Doorbell, Signal};
@@ -75,6 +76,7 @@ impl WorkerShared {
 pub(crate) struct Shared {
     pub(crate) node: u32,
     pub(crate) config: Config,
+    pub(crate) started: Instant,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) workers: Vec<WorkerShared>,
     pub(crate) names: Names,
@@ -108,6 +110,7 @@ impl Shared {
         let shared = Arc::new(Self {
             node,
             config,
+            started: Instant::now(),
             clock,
             workers,
             names: Names::default(),

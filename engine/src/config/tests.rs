@@ -25,6 +25,7 @@ huge_pages = false
 real_time_priority = 10
 name = "hippodrome"
 seed = 0
+stats_socket = "/run/hippodrome.socket"
 
 [defaults]
 wait = "spin-then-park"
@@ -72,6 +73,7 @@ fn a_file_with_every_key_is_the_default_where_it_repeats_it() {
     };
     let expected = Config {
         real_time_priority: Some(10),
+        stats_socket: Some("/run/hippodrome.socket".to_owned()),
         workers: vec![overridden, WorkerConfig::pinned_to(0)],
         ..Config::default()
     };
@@ -237,6 +239,24 @@ fn a_name_must_fit_a_thread() {
 }
 
 #[test]
+fn the_path_of_a_socket_must_fit_its_address() {
+    let with = |path: &str| Config { stats_socket: Some(path.to_owned()), ..with_one_worker() };
+    for good in ["s".to_owned(), "/run/é.socket".to_owned(), "x".repeat(103)] {
+        let config = with(&good);
+        config.validate().unwrap();
+        assert_eq!(Config::from_toml_str(&config.to_toml_string()).unwrap().stats_socket, Some(good));
+    }
+    let shortened = format!("{}…", "x".repeat(40));
+    for (bad, shown) in [("", ""), ("a\0b", "a\0b"), (&*"x".repeat(104), &*shortened)] {
+        assert_eq!(
+            with(bad).validate().unwrap_err().to_string(),
+            format!("stats_socket = {shown:?}: allowed is a path of 1 to 103 bytes, none of them NUL")
+        );
+    }
+    assert_eq!(Config::default().stats_socket, None, "nothing listens by default");
+}
+
+#[test]
 fn what_is_not_toml_or_of_the_wrong_type_is_told_with_its_place() {
     let cases = [
         ("seed = 1\nturn_budget = \"many\"\n", "line 2, column 15: invalid type: string \"many\", expected u32"),
@@ -365,7 +385,7 @@ fn the_names_of_the_wait_strategies_are_those_of_the_file() {
 /// A line that is often almost right.
 fn line() -> impl Strategy<Value = String> {
     let key = prop_oneof![
-        "(turn_budget|lane_kib|core|wait|name|seed|max_ports|workers|defaults|real_time_priority)",
+        "(turn_budget|lane_kib|core|wait|name|seed|max_ports|workers|defaults|real_time_priority|stats_socket)",
         "[a-z_.\"]{0,12}",
     ];
     let value = prop_oneof![

@@ -20,6 +20,8 @@ const GROWTH_LIMIT_KIB: RangeInclusive<u32> = 16..=1 << 20;
 const RING_KIB: RangeInclusive<u32> = 4..=1 << 16;
 /// Linux keeps 15 bytes of a thread's name; `-255` is the longest suffix that a worker adds.
 const NAME_BYTES_MAX: usize = 11;
+/// The address of a socket has room for so many bytes of a path, and a NUL, wherever there are such sockets.
+const SOCKET_BYTES_MAX: usize = 103;
 /// An error shows no more characters than this of a text.
 const SHOWN_CHARS_MAX: usize = 40;
 
@@ -84,6 +86,15 @@ impl Table {
     }
 }
 
+/// A text as an error shows it: quoted, and shortened if it is long.
+fn shown(text: &str) -> String {
+    let mut shown: String = text.chars().take(SHOWN_CHARS_MAX).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    format!("{shown:?}")
+}
+
 impl Config {
     /// Checks every limit and stops at the first that is not kept.
     ///
@@ -95,6 +106,7 @@ impl Config {
     /// what to write.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.validate_name()?;
+        self.validate_stats_socket()?;
         let engine = Table::Engine;
         engine.range("turn_budget", self.turn_budget, &BUDGET)?;
         engine.range("lane_budget", self.lane_budget, &BUDGET)?;
@@ -117,12 +129,17 @@ impl Config {
         if (1..=NAME_BYTES_MAX).contains(&self.name.len()) && self.name.bytes().all(allowed_byte) {
             return Ok(());
         }
-        let mut shown: String = self.name.chars().take(SHOWN_CHARS_MAX).collect();
-        if shown.len() < self.name.len() {
-            shown.push('…');
-        }
         let allowed = format!("1 to {NAME_BYTES_MAX} ASCII letters, digits, `-` or `_`");
-        Err(Table::Engine.refuse("name", format!("{shown:?}"), allowed))
+        Err(Table::Engine.refuse("name", shown(&self.name), allowed))
+    }
+
+    fn validate_stats_socket(&self) -> Result<(), ConfigError> {
+        let Some(path) = &self.stats_socket else { return Ok(()) };
+        if (1..=SOCKET_BYTES_MAX).contains(&path.len()) && !path.contains('\0') {
+            return Ok(());
+        }
+        let allowed = format!("a path of 1 to {SOCKET_BYTES_MAX} bytes, none of them NUL");
+        Err(Table::Engine.refuse("stats_socket", shown(path), allowed))
     }
 
     fn validate_workers(&self) -> Result<(), ConfigError> {
