@@ -4,6 +4,8 @@
 
 mod hippodrome;
 mod run;
+mod topology;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -26,11 +28,17 @@ struct Arguments {
 enum Command {
     /// Measure scenarios, each subject in turn
     Run(run::Arguments),
+    /// Print the machine as the engine sees it, and the round trip between each two cores
+    Topology(topology::Arguments),
+    /// Find the engine's best settings for a workload on this machine
+    Tune(tune::Arguments),
 }
 
 fn main() -> ExitCode {
     let done = match &Arguments::parse().command {
         Command::Run(arguments) => run::main(arguments),
+        Command::Topology(arguments) => topology::main(arguments),
+        Command::Tune(arguments) => tune::main(arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
