@@ -2,7 +2,10 @@
 //!
 //! See `README.md` for the commands and for how to read what they print.
 
+mod environment;
 mod hippodrome;
+mod latency;
+mod report;
 mod run;
 mod topology;
 mod tune;
@@ -28,6 +31,10 @@ struct Arguments {
 enum Command {
     /// Measure scenarios, each subject in turn
     Run(run::Arguments),
+    /// Measure latency at rising rates of arrivals, from the times at which messages were to be sent
+    Latency(latency::Arguments),
+    /// Write what was measured, and the machine it was measured on, as one HTML page
+    Report(report::Arguments),
     /// Print the machine as the engine sees it, and the round trip between each two cores
     Topology(topology::Arguments),
     /// Find the engine's best settings for a workload on this machine
@@ -37,6 +44,8 @@ enum Command {
 fn main() -> ExitCode {
     let done = match &Arguments::parse().command {
         Command::Run(arguments) => run::main(arguments),
+        Command::Latency(arguments) => latency::main(arguments),
+        Command::Report(arguments) => report::main(arguments),
         Command::Topology(arguments) => topology::main(arguments),
         Command::Tune(arguments) => tune::main(arguments),
     };
