@@ -7,6 +7,7 @@ mod hippodrome;
 mod latency;
 mod report;
 mod run;
+mod top;
 mod topology;
 mod tune;
 
@@ -39,6 +40,8 @@ enum Command {
     Topology(topology::Arguments),
     /// Find the engine's best settings for a workload on this machine
     Tune(tune::Arguments),
+    /// Watch a running program
+    Top(top::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Report(arguments) => report::main(arguments),
         Command::Topology(arguments) => topology::main(arguments),
         Command::Tune(arguments) => tune::main(arguments),
+        Command::Top(arguments) => top::main(arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
