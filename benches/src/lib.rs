@@ -29,10 +29,41 @@ pub struct Token {
     pub payload: [u64; 3],
 }
 
+impl Token {
+    /// The message of this number in a flood.
+    #[inline(always)]
+    #[must_use]
+    pub fn numbered(number: u64) -> Self {
+        Self { hops_left: 0, payload: [number, number ^ 0x5DEE_CE66, number >> 8] }
+    }
+
+    /// What a player of this number passes on, which takes one hop.
+    #[inline(always)]
+    #[must_use]
+    pub fn passed_by(self, player: u64) -> Self {
+        let [sequence, value, origin] = self.payload;
+        Self { hops_left: self.hops_left - 1, payload: [sequence + 1, value.rotate_left(1) ^ player, origin] }
+    }
+
+    /// The part of it that a checksum is taken of.
+    #[inline(always)]
+    #[must_use]
+    pub fn value(&self) -> u64 {
+        self.payload[1]
+    }
+}
+
+/// A checksum over values that tells their order too.
+#[inline(always)]
+#[must_use]
+pub fn digest(so_far: u64, value: u64) -> u64 {
+    so_far.rotate_left(1).wrapping_add(value)
+}
+
 /// As large as the envelope of a [`Token`]: what a ring of values moves to carry the same.
 pub type Value = [u64; 6];
 
-/// A worker on the calling thread, with a clock that stands still unless it is moved.
+/// Workers on the calling thread, with a clock that stands still unless it is moved.
 #[derive(Debug)]
 pub struct Bench {
     host: Host,
@@ -46,9 +77,18 @@ impl Bench {
     /// If the default configuration is not valid.
     #[must_use]
     pub fn new() -> Self {
+        Self::with_workers(1)
+    }
+
+    /// So many workers with the default configuration, which are polled in turn.
+    ///
+    /// # Panics
+    /// If there are none of them, or more than an engine can have.
+    #[must_use]
+    pub fn with_workers(workers: usize) -> Self {
         let clock = Arc::new(ManualClock::default());
-        let builder = Engine::builder().unpinned_workers(1).clock(clock.clone());
-        Self { host: builder.host().expect("one worker with the default configuration"), clock }
+        let builder = Engine::builder().unpinned_workers(workers).clock(clock.clone());
+        Self { host: builder.host().expect("workers with the default configuration"), clock }
     }
 
     /// A handle to the engine.
@@ -60,6 +100,12 @@ impl Bench {
     /// Handles messages until there are none. Returns how many there were.
     pub fn run(&mut self) -> u64 {
         self.host.poll(u64::MAX)
+    }
+
+    /// Moves the clock, and handles what is due and what comes of it. Returns how many messages that were.
+    pub fn tick(&mut self, time: Duration) -> u64 {
+        self.clock.advance(time);
+        self.run()
     }
 
     /// Moves the clock, and handles messages until so many were handled, which the due timers must bring about.
