@@ -67,11 +67,7 @@ impl<'a, M: Send + 'static> Context<'a, M> {
 
     /// Sends all messages of an iterator, in order. Returns how many were accepted; the rest are dead letters.
     pub fn tell_batch<N: Send + 'static>(&mut self, to: ActorRef<N>, messages: impl IntoIterator<Item = N>) -> usize {
-        let mut accepted = 0;
-        for message in messages {
-            accepted += usize::from(self.core.tell(to, message));
-        }
-        accepted
+        self.core.tell_batch(to, messages.into_iter())
     }
 
     /// Asks another actor for a `T`. The answer, or why there is none, arrives as the message that `map` makes of it.

@@ -103,8 +103,7 @@ impl Core {
         // SAFETY: the caller's contract.
         let (kind, message) = unsafe { self.take_envelope() };
         self.settle_reader();
-        let (source, cursor, end) = (self.reader.source, self.reader.cursor, self.reader.end);
-        self.reader.source = Source::Nothing;
+        let reader = std::mem::replace(&mut self.reader, Reader::NOWHERE);
         if let Some(run) = kind.run() {
             // SAFETY: the message was just taken out, and is of this kind. Its place stays untouched until `run` has
             // moved it out, which is the first thing that it does.
@@ -112,8 +111,8 @@ impl Core {
         }
         // What ran may have used the express ring, and may have taken it back to its start: whoever drains it looks for
         // its front anew.
-        if source != Source::Express {
-            self.reader = Reader { source, cursor, end };
+        if reader.source != Source::Express {
+            self.reader = reader;
         }
     }
 
@@ -222,11 +221,11 @@ pub(crate) unsafe fn run_mailbox<A: Actor>(core: &mut Core, head: NonNull<Head>)
             return core.bury(to, message, DeadLetterReason::Full);
         }
         let Some(front) = core.express.front() else { return };
-        core.reader = Reader { source: Source::Express, cursor: front.as_ptr(), end: core.express.back() };
+        core.reader = Reader::at(Source::Express, front.as_ptr(), core.express.back());
         // SAFETY: the actor has a state, and `front` is an envelope for it.
         unsafe { run(core, head) };
         core.settle_reader();
-        core.reader.source = Source::Nothing;
+        core.reader.stop();
     }
     core.express.rewind();
 }

@@ -27,7 +27,7 @@ impl Core {
     #[cold]
     pub(crate) fn recover(&mut self, panic: Box<dyn std::any::Any + Send>) {
         self.settle_reader();
-        self.reader.source = Source::Nothing;
+        self.reader.stop();
         self.inbound.release_all();
         self.is_reserved = false;
         let tag = self.current.tag;
@@ -161,11 +161,11 @@ impl Core {
                 rare.held = None;
                 return self.set_run(head);
             };
-            self.reader = Reader { source: Source::Held(tag), cursor: front.as_ptr(), end: held.back() };
+            self.reader = Reader::at(Source::Held(tag), front.as_ptr(), held.back());
             // SAFETY: the vtable fits the cell, which has a state; `front` is an envelope for this actor.
             unsafe { run(self, head) };
             self.settle_reader();
-            self.reader.source = Source::Nothing;
+            self.reader.stop();
         }
     }
 

@@ -196,7 +196,8 @@ impl Outbound {
     /// The bytes that others have not read yet.
     pub(crate) fn depth_bytes(&self) -> u64 {
         let depth = |lane: &Lane| {
-            let outbox = lane.outbox.as_ref().filter(|_| lane.is_spilled).map_or(0, |outbox| outbox.used_bytes() as u64);
+            let outbox =
+                lane.outbox.as_ref().filter(|_| lane.is_spilled).map_or(0, |outbox| outbox.used_bytes() as u64);
             lane.producer.depth_bytes() + lane.producer.unpublished_bytes() + outbox
         };
         self.lanes.iter().flatten().map(|lane| depth(lane)).sum()

@@ -3,11 +3,14 @@
 //! A slice ends when as many messages were handled as it was granted. A handler that orders something about the life of
 //! actors ends its run early; the slice goes on when that is done.
 
+use std::mem::offset_of;
 use std::ptr::NonNull;
+
+use hippodrome_ringbuf::LocalRing;
 
 use crate::address::Tag;
 use crate::core::Core;
-use crate::message::Of;
+use crate::message::{MessageType, Of};
 use crate::shared::Phase;
 use crate::stopwatch::{Mark, Off, Stopwatch};
 
@@ -20,13 +23,43 @@ pub(crate) struct Reader {
     /// The next envelope.
     pub(crate) cursor: *mut u8,
     /// Where the envelopes end, for sources that do not grow while they are read.
-    pub(crate) end: *mut u8,
+    end: *mut u8,
+    end_place: EndPlace,
+}
+
+/// In which word of a core it stands where the envelopes at the reader end: the offset of a pointer, which is looked up
+/// after each message without a choice between sources.
+#[derive(Clone, Copy)]
+struct EndPlace(usize);
+
+impl EndPlace {
+    /// In the reader.
+    const READER: Self = Self(offset_of!(Core, reader.end));
+    /// In the local ring, which grows while it is read.
+    const LOCAL: Self = Self(offset_of!(Core, local) + LocalRing::<MessageType>::BACK_OFFSET);
 }
 
 impl Reader {
     /// Reads nothing.
-    pub(crate) const NOWHERE: Self =
-        Self { source: Source::Nothing, cursor: std::ptr::null_mut(), end: std::ptr::null_mut() };
+    pub(crate) const NOWHERE: Self = Self::at(Source::Nothing, std::ptr::null_mut(), std::ptr::null_mut());
+
+    /// Reads from `cursor` to `end`, which does not move meanwhile.
+    #[inline(always)]
+    pub(crate) const fn at(source: Source, cursor: *mut u8, end: *mut u8) -> Self {
+        Self { source, cursor, end, end_place: EndPlace::READER }
+    }
+
+    /// Reads the local ring, as far as it reaches at each moment.
+    #[inline(always)]
+    const fn local(cursor: *mut u8) -> Self {
+        Self { source: Source::Local, cursor, end: cursor, end_place: EndPlace::LOCAL }
+    }
+
+    /// From now on nothing is read.
+    #[inline(always)]
+    pub(crate) fn stop(&mut self) {
+        *self = Self::at(Source::Nothing, self.cursor, self.cursor);
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +77,8 @@ impl Core {
     /// Where the envelopes at the reader end now.
     #[inline(always)]
     pub(crate) fn reader_end(&self) -> *mut u8 {
-        if self.reader.source == Source::Local { self.local.back() } else { self.reader.end }
+        // SAFETY: an `EndPlace` is the offset of a pointer in a core, one of two; both are always set.
+        unsafe { (&raw const *self).byte_add(self.reader.end_place.0).cast::<*mut u8>().read() }
     }
 
     /// Gives the next slice of messages to `handled`.
@@ -77,7 +111,7 @@ impl Core {
             self.mark_local();
         }
         let Some(front) = self.local.front() else { return };
-        self.reader = Reader { source: Source::Local, cursor: front.as_ptr(), end: front.as_ptr() };
+        self.reader = Reader::local(front.as_ptr());
         loop {
             // SAFETY: the cursor is at an envelope or at a jump, which is nobody's.
             unsafe { self.dispatch::<W>() };
@@ -86,7 +120,7 @@ impl Core {
             }
         }
         self.settle_reader();
-        self.reader.source = Source::Nothing;
+        self.reader.stop();
         if W::IS_ON {
             self.local_sent_ns = self.sent_ns;
         }
@@ -134,7 +168,7 @@ impl Core {
             self.sent_ns = self.inbound.sent_ns(lane);
         }
         loop {
-            self.reader = Reader { source: Source::Lane(lane), cursor: front.as_ptr(), end: self.inbound.back(lane) };
+            self.reader = Reader::at(Source::Lane(lane), front.as_ptr(), self.inbound.back(lane));
             // SAFETY: `front` is an envelope, and `back` is where its batch ends.
             unsafe { self.dispatch::<W>() };
             // SAFETY: the cursor moved only over envelopes that were moved out.
@@ -147,7 +181,7 @@ impl Core {
                 None => break,
             }
         }
-        self.reader.source = Source::Nothing;
+        self.reader.stop();
         self.counters.steps += 1;
         if W::IS_ON {
             self.inbound.set_sent_ns(lane, self.sent_ns);
@@ -178,7 +212,7 @@ impl Core {
         let slice = (self.limit, self.interrupted_limit.take());
         while let Some(front) = self.express.front() {
             self.grant(1);
-            self.reader = Reader { source: Source::Express, cursor: front.as_ptr(), end: self.express.back() };
+            self.reader = Reader::at(Source::Express, front.as_ptr(), self.express.back());
             // SAFETY: `front` is an envelope.
             unsafe { self.dispatch::<Off>() };
             self.settle_reader();

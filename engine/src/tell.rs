@@ -67,6 +67,30 @@ impl Core {
         }
     }
 
+    /// Sends all messages, in order, as [`tell`](Self::tell) does. Returns how many were accepted.
+    #[inline(always)]
+    pub(crate) fn tell_batch<M: Send + 'static>(
+        &mut self,
+        to: ActorRef<M>,
+        mut messages: impl Iterator<Item = M>,
+    ) -> usize {
+        let mut accepted = 0;
+        loop {
+            let message = if to.home() == self.home {
+                // SAFETY: `Of` describes `M`, which may be sent.
+                let (pushed, rest) =
+                    unsafe { self.local.push_while_fitting(Of::<M>::ACTOR, to.tag().0, &mut messages) };
+                self.counters.sent += pushed;
+                accepted += pushed as usize;
+                rest
+            } else {
+                messages.next()
+            };
+            let Some(message) = message else { return accepted };
+            accepted += usize::from(self.tell_slowly(to, elsewhere(message)));
+        }
+    }
+
     /// The rest of [`tell`](Self::tell): the next segment of the ring, other workers, private mailboxes.
     #[inline(never)]
     fn tell_slowly<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> bool {

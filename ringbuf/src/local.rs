@@ -13,9 +13,10 @@
 use std::alloc::Layout;
 use std::collections::VecDeque;
 use std::marker::PhantomData;
+use std::mem::offset_of;
 use std::ptr::NonNull;
 
-use crate::envelope::{self, HEADER_BYTES, Header, Kind, envelope_bytes};
+use crate::envelope::{self, GRAIN_BYTES, HEADER_BYTES, Header, Kind, envelope_bytes};
 use crate::memory::Memory;
 
 /// Bytes of one segment: two of them fit the nearest cache of any processor of this century.
@@ -70,6 +71,10 @@ pub struct LocalRing<K: Kind> {
 unsafe impl<K: Kind> Send for LocalRing<K> {}
 
 impl<K: Kind> LocalRing<K> {
+    /// Where in a ring the pointer stands that [`back`](Self::back) gives, in bytes: for whoever looks at it after each
+    /// message, and at others like it by turns.
+    pub const BACK_OFFSET: usize = offset_of!(Self, write);
+
     /// A ring with `bytes` preallocated, that may grow to `limit_bytes`; both are rounded up to whole segments, at
     /// least two in all.
     #[must_use]
@@ -135,6 +140,46 @@ impl<K: Kind> LocalRing<K> {
         // SAFETY: the envelope ends within the writer's segment, of which nobody reads what lies behind `write`.
         unsafe { envelope::write(self.write, kind, tag, message) };
         self.write = end;
+    }
+
+    /// Writes the messages that `messages` gives, for one receiver, while they fit the segment that is being written.
+    /// Returns how many, and the first that does not fit, if there is one: [`push`](Self::push) it, and come again.
+    ///
+    /// What was written stays if `messages` panics.
+    ///
+    /// # Safety
+    /// As for [`push`](Self::push).
+    #[inline(always)]
+    pub unsafe fn push_while_fitting<M>(
+        &mut self,
+        kind: &'static K,
+        tag: u64,
+        messages: &mut impl Iterator<Item = M>,
+    ) -> (u64, Option<M>) {
+        /// Sets how far was written, also when the iterator unwinds.
+        struct Written<'a>(&'a mut *mut u8, *mut u8);
+        impl Drop for Written<'_> {
+            fn drop(&mut self) {
+                *self.0 = self.1;
+            }
+        }
+        let layout = const { Layout::new::<M>() };
+        let (start, last_end, mut padded) = (self.write, self.write_end, 0);
+        let mut written = Written(&mut self.write, start);
+        let rest = loop {
+            let Some(message) = messages.next() else { break None };
+            let end = envelope::end_of(envelope::message_at(written.1, layout), layout);
+            if end > last_end {
+                break Some(message);
+            }
+            // SAFETY: the envelope ends within the writer's segment, of which nobody reads what lies behind `write`.
+            unsafe { envelope::write(written.1, kind, tag, message) };
+            written.1 = end;
+            padded += 1;
+        };
+        // Without padding all are of one size, and need not be counted in the loop.
+        let even = (written.1.addr() - start.addr()) / envelope_bytes(layout);
+        (if layout.align() <= GRAIN_BYTES { even as u64 } else { padded }, rest)
     }
 
     /// Writes `message` as [`push`](Self::push) does, and may use [`RESERVED_SEGMENTS`] beyond the limit: for messages

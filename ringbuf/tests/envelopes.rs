@@ -15,7 +15,8 @@ use hippodrome_ringbuf::{
     envelope_bytes, header_at, message_at, tag_at, with_memory_advice,
 };
 use messages::{
-    Filled, Fitting, Ledger, Reserved, Ring, SHAPES, TestKind, assert_explodes, push, push_raw, push_tracked, take,
+    Align16, Align256, Filled, Fitting, Ledger, Reserved, Ring, SHAPES, TestKind, assert_explodes, push, push_raw,
+    push_tracked, take,
 };
 use proptest::prelude::*;
 
@@ -321,6 +322,62 @@ fn a_drop_that_panics_does_not_keep_the_others_from_theirs() {
     (0..100).for_each(|number| push_tracked(&mut ring, &ledger, number, number == 40).unwrap());
     assert_explodes(|| drop(ring));
     ledger.assert_dropped(0..100);
+}
+
+/// Pushes as many messages of this type as the iterator gives, and returns how many the ring says that it took.
+fn push_all<A: 'static, const BYTES: usize>(ring: &mut Local, messages: u64) -> u64 {
+    const TAG: u64 = 7;
+    let kind = Filled::<A, BYTES>::KIND;
+    let mut messages = (0..messages).map(|_| Filled::<A, BYTES>::new(TAG));
+    let mut taken = 0;
+    loop {
+        // SAFETY: the kind is of this type, which may be sent anywhere; the tag is not that of a jump.
+        let (pushed, rest) = unsafe { ring.push_while_fitting(kind, TAG, &mut messages) };
+        taken += pushed;
+        let Some(message) = rest else { return taken };
+        // SAFETY: as above.
+        assert!(unsafe { ring.push(kind, TAG, message) }.is_ok(), "the ring is at its limit");
+        taken += 1;
+    }
+}
+
+#[test]
+fn messages_that_are_pushed_at_once_go_over_segments() {
+    const MESSAGES: u64 = 3000;
+    let push: [fn(&mut Local, u64) -> u64; 4] =
+        [push_all::<u64, 8>, push_all::<u8, 13>, push_all::<Align16, 48>, push_all::<Align256, 300>];
+    for push in push {
+        let mut ring = Local::new(0, 4 << 20);
+        assert_eq!(push(&mut ring, MESSAGES), MESSAGES);
+        assert!(ring.used_bytes() > 2 * SEGMENT_BYTES);
+        let mut drained = 0;
+        // SAFETY: `drain` gives each message once.
+        ring.drain(|kind, tag, message| unsafe {
+            take(kind, tag, message);
+            drained += 1;
+        });
+        assert_eq!(drained, MESSAGES);
+        assert_eq!(push(&mut ring, 0), 0);
+    }
+}
+
+#[test]
+fn what_was_pushed_stays_when_the_giver_panics() {
+    let mut ring = Local::new(0, 1 << 20);
+    let mut messages = (0..).map(|number| {
+        assert!(number < 10, "as planned");
+        Filled::<u64, 8>::new(3)
+    });
+    // SAFETY: the kind is of this type, which may be sent anywhere.
+    let push = || unsafe { ring.push_while_fitting(Filled::<u64, 8>::KIND, 3, &mut messages) }.0;
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(push)).is_err());
+    let mut drained = 0;
+    // SAFETY: `drain` gives each message once.
+    ring.drain(|kind, tag, message| unsafe {
+        take(kind, tag, message);
+        drained += 1;
+    });
+    assert_eq!(drained, 10);
 }
 
 #[test]
