@@ -2,7 +2,7 @@
 //!
 //! Each benchmark measures one topology on one thread, so that its figures can be compared from one run to the next on
 //! a machine that does other things as well. What happens between cores, and beside other engines, is measured by the
-//! package in `perf/peers`.
+//! program in `perf`.
 //!
 //! ```
 //! use hippodrome_benches::{Bench, Token};

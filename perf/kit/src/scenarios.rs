@@ -14,6 +14,7 @@ pub mod spawn;
 pub mod thread_ring;
 pub mod threads;
 pub mod timers;
+mod timings;
 pub mod wake_up;
 
 use crate::platform::Platform;

@@ -12,14 +12,12 @@
 //! never more than one. The latencies are those of 32 asks that are timed together, divided by 32, as the raw round
 //! trip is measured: reading the clock costs as much as a round trip does. The first quarter of them is not recorded.
 
-use std::time::{Duration, Instant};
-
-use hdrhistogram::Histogram;
+use std::time::Instant;
 
 use super::cross_ping_pong::returned;
+use super::timings::Timings;
 use crate::finish::Found;
-use crate::raw::ROUND_TRIPS_PER_TIMING;
-use crate::sample::{Sample, latencies};
+use crate::sample::Sample;
 use crate::scenario::{Case, Gate, Scenario};
 use crate::token::Token;
 
@@ -52,63 +50,43 @@ fn question(ask: u64, last: Token) -> Token {
 /// The asker's part: what it asks, and how long the answers took.
 #[derive(Debug)]
 pub struct Questions {
-    total: u64,
-    answered: u64,
     last: Token,
     started: Instant,
-    /// When the asks that are timed together began.
-    timing: Instant,
-    took: Duration,
-    latency_ns: Histogram<u64>,
+    ended: Instant,
+    timings: Timings,
 }
 
 impl Questions {
     /// So many, the first one of them now.
     #[must_use]
     pub fn start(total: u64) -> Self {
+        let timings = Timings::new(total);
         let now = Instant::now();
-        Self {
-            total,
-            answered: 0,
-            last: Token::default(),
-            started: now,
-            timing: now,
-            took: Duration::ZERO,
-            latency_ns: latencies(),
-        }
+        Self { last: Token::default(), started: now, ended: now, timings }
     }
 
     /// The next question; `None` when all were answered.
     #[inline(always)]
     #[must_use]
     pub fn next(&self) -> Option<Token> {
-        (self.answered < self.total).then(|| question(self.answered, self.last))
+        let answered = self.timings.round_trips;
+        (answered < self.timings.total).then(|| question(answered, self.last))
     }
 
     /// Takes the answer to the last question.
     #[inline(always)]
     pub fn answered(&mut self, answer: Token) {
         self.last = answer;
-        self.answered += 1;
-        if self.answered.is_multiple_of(ROUND_TRIPS_PER_TIMING) || self.answered == self.total {
-            self.record();
+        if self.timings.count() {
+            self.ended = Instant::now();
         }
-    }
-
-    fn record(&mut self) {
-        let now = Instant::now();
-        self.took = now - self.started;
-        if self.answered > self.total / 4 && self.answered.is_multiple_of(ROUND_TRIPS_PER_TIMING) {
-            let took = now - self.timing;
-            self.latency_ns.saturating_record(took.as_nanos() as u64 / ROUND_TRIPS_PER_TIMING);
-        }
-        self.timing = now;
     }
 
     /// What it came to.
     #[must_use]
     pub fn sample(self) -> Sample {
-        let found = Found { units: self.answered, checksum: self.last.value };
-        Sample::new(self.started, (self.started + self.took, found)).with_latency(self.latency_ns)
+        let found = Found { units: self.timings.round_trips, checksum: self.last.value };
+        let sample = Sample::new(self.started, (self.ended, found));
+        Sample { latency_ns: self.timings.latency_ns, ..sample }
     }
 }

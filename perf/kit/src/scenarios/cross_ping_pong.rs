@@ -18,17 +18,16 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 
 use crossbeam_utils::CachePadded;
 use hdrhistogram::Histogram;
 
 use super::threads::produce_and_consume;
+use super::timings::Timings;
 use crate::cores::Cores;
 use crate::finish::{Finish, Found};
 use crate::platform::{Context as _, Place, Platform, Role, Run};
-use crate::raw::ROUND_TRIPS_PER_TIMING;
-use crate::sample::{Failure, Sample, latencies};
+use crate::sample::{Failure, Sample};
 use crate::scenario::{Case, Gate, Scenario, Subject};
 use crate::token::Token;
 
@@ -62,44 +61,6 @@ pub fn returned(token: Token) -> Token {
 /// What the value must be after so many round trips.
 fn expected(round_trips: u64) -> u64 {
     (0..round_trips).fold(0, |value, trip| returned(served(trip, value)).value)
-}
-
-/// The timed part of the round trips.
-struct Timings {
-    started: Instant,
-    round_trips: u64,
-    total: u64,
-    /// Until the last round trip.
-    latency_ns: Option<Histogram<u64>>,
-}
-
-impl Timings {
-    fn new(total: u64) -> Self {
-        Self { started: Instant::now(), round_trips: 0, total, latency_ns: Some(latencies()) }
-    }
-
-    /// Counts a round trip. Returns whether it was the last one.
-    #[inline(always)]
-    fn count(&mut self) -> bool {
-        self.round_trips += 1;
-        let is_last = self.round_trips == self.total;
-        let left_over = self.round_trips % ROUND_TRIPS_PER_TIMING;
-        if left_over == 0 || is_last {
-            self.record(if left_over == 0 { ROUND_TRIPS_PER_TIMING } else { left_over });
-        }
-        is_last
-    }
-
-    #[inline(never)]
-    fn record(&mut self, round_trips: u64) {
-        let ns = self.started.elapsed().as_nanos() as u64;
-        if self.round_trips > self.total / 4
-            && let Some(latency_ns) = &mut self.latency_ns
-        {
-            latency_ns.saturating_record((ns + round_trips / 2) / round_trips);
-        }
-        self.started = Instant::now();
-    }
 }
 
 /// Runs it once between actors.
@@ -161,7 +122,7 @@ impl<P: Platform> Role<P> for Server<P> {
     #[inline]
     fn receive(&mut self, token: Token, context: &mut P::Context<'_, Self>) {
         if token.hops_left > 0 {
-            self.timings.started = Instant::now();
+            self.timings.start();
         } else if self.timings.count() {
             self.timings.latency_ns.take().map(|latency_ns| self.latency_ns.set(latency_ns));
             self.finish.set(self.timings.round_trips, token.value);
@@ -199,7 +160,7 @@ pub fn between_threads(
     let (finish, mut timings) = (Finish::default(), Timings::new(case.messages));
     let serve = || {
         let mut value = 0;
-        timings.started = Instant::now();
+        timings.start();
         loop {
             value = round_trip(served(timings.round_trips, value)).value;
             if timings.count() {
@@ -226,22 +187,4 @@ fn two_words(case: &Case, cores: &Cores) -> Result<Sample, Failure> {
         }
     };
     between_threads(case, cores, round_trip, send_back)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn three_quarters_of_the_round_trips_are_recorded() {
-        let mut timings = Timings::new(1_610);
-        let recorded = |timings: &Timings| timings.latency_ns.as_ref().unwrap().len();
-        let counts = (0..1_610).filter(|_| timings.count()).count();
-        assert_eq!((counts, timings.round_trips), (1, 1_610));
-        // 50 timings and one of the 10 that are left over; the first 12 end within the first quarter.
-        assert_eq!(recorded(&timings), 51 - 12);
-        let mut short = Timings::new(3);
-        assert!(!short.count() && !short.count() && short.count());
-        assert_eq!(recorded(&short), 1);
-    }
 }
