@@ -72,6 +72,38 @@ impl Outbound {
         }
     }
 
+    /// Writes messages for one actor of another worker while they fit its lane. Returns how many, and the first that was
+    /// not taken, if there is one: [`send`](Self::send) it, and come again.
+    #[inline(always)]
+    pub(crate) fn send_while_fitting<M: Send + 'static>(
+        &mut self,
+        worker: usize,
+        tag: Tag,
+        messages: &mut impl Iterator<Item = M>,
+    ) -> (u64, Option<M>) {
+        let mut sent = 0;
+        let Some(Some(lane)) = self.lanes.get_mut(worker) else { return (sent, messages.next()) };
+        if lane.is_spilled | lane.needs_mark {
+            return (sent, messages.next());
+        }
+        // Before the first message: what was written is published even if the iterator panics.
+        if !std::mem::replace(&mut lane.is_dirty, true) {
+            self.dirty.push_back(worker as u16);
+        }
+        loop {
+            let Some(message) = messages.next() else { return (sent, None) };
+            // SAFETY: `Of` describes `M`, which may be sent.
+            if let Err((_, message)) = unsafe { lane.producer.push(Of::<M>::ACTOR, tag.0, message) } {
+                return (sent, Some(message));
+            }
+            sent += 1;
+            if lane.producer.unpublished_bytes() >= PUBLISH_BYTES {
+                let _ = lane.producer.publish();
+                self.flushed += 1;
+            }
+        }
+    }
+
     #[inline(always)]
     fn touched(&mut self, worker: usize) {
         let Some(Some(lane)) = self.lanes.get_mut(worker) else { return };

@@ -76,17 +76,18 @@ impl Core {
     ) -> usize {
         let mut accepted = 0;
         loop {
-            let message = if to.home() == self.home {
+            let home = to.home();
+            let (pushed, rest) = if home == self.home {
                 // SAFETY: `Of` describes `M`, which may be sent.
-                let (pushed, rest) =
-                    unsafe { self.local.push_while_fitting(Of::<M>::ACTOR, to.tag().0, &mut messages) };
-                self.counters.sent += pushed;
-                accepted += pushed as usize;
-                rest
+                unsafe { self.local.push_while_fitting(Of::<M>::ACTOR, to.tag().0, &mut messages) }
+            } else if home.node() == self.home.node() && home.shared() != self.home {
+                self.outbound.send_while_fitting(home.worker(), to.tag(), &mut messages)
             } else {
-                messages.next()
+                (0, messages.next())
             };
-            let Some(message) = message else { return accepted };
+            self.counters.sent += pushed;
+            accepted += pushed as usize;
+            let Some(message) = rest else { return accepted };
             accepted += usize::from(self.tell_slowly(to, elsewhere(message)));
         }
     }

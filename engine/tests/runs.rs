@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use hippodrome::{
     Actor, ActorRef, Address, Backoff, Context, DeadLetterReason, Engine, MailboxSpec, ManualClock, On, Props, Restart,
-    Stats,
+    Stats, from_fn,
 };
-use support::{Random, panic_quietly};
+use support::{PATIENCE, Random, panic_quietly};
 
 /// What actors have seen: their own numbers and addresses, and the messages' numbers.
 type Notes = Vec<(usize, Address, u64)>;
@@ -169,4 +169,44 @@ fn an_actor_that_stops_or_panics_takes_no_neighbour_with_it() {
     assert_eq!(dead.get(DeadLetterReason::Stopped), 29);
     assert_eq!(dead.get(DeadLetterReason::Panicked), 1);
     assert_eq!(dead.total(), 30);
+}
+
+/// Sends a batch whose iterator panics in the middle.
+struct Interrupted(ActorRef<u64>);
+
+impl Actor for Interrupted {
+    type Msg = u64;
+
+    fn handle(&mut self, last: u64, ctx: &mut Context<'_, u64>) {
+        let messages = (0..).inspect(|number| {
+            if *number == last {
+                panic_quietly();
+            }
+        });
+        ctx.tell_batch(self.0, messages);
+    }
+}
+
+#[test]
+fn what_a_batch_gave_before_it_panicked_is_handled() {
+    let engine = Engine::builder().unpinned_workers(2).start().unwrap();
+    let handle = engine.handle();
+    // None, fewer than a publication takes, and more than a segment and a lane take.
+    for last in [0, 10, 5_000] {
+        for receiver in 0..2 {
+            let (sender, received) = std::sync::mpsc::channel();
+            let factory = move || {
+                let sender = sender.clone();
+                from_fn(move |number: u64, _| sender.send(number).expect("the test listens"))
+            };
+            let receiver = handle.spawn(On::Worker(receiver), factory).unwrap();
+            let interrupted = handle.spawn(On::Worker(0), move || Interrupted(receiver)).unwrap();
+            handle.tell(interrupted, last);
+            for number in 0..last {
+                assert_eq!(received.recv_timeout(PATIENCE), Ok(number), "of {last}");
+            }
+        }
+    }
+    engine.shutdown(PATIENCE).unwrap();
+    assert_eq!(handle.stats().workers.iter().map(|worker| worker.panics).sum::<u64>(), 6);
 }

@@ -26,7 +26,7 @@ pub(crate) const FLOOD: Limit = Limit { scenario: "flood", unit: "message", inst
 pub(crate) const PING_PONG: Limit = Limit { scenario: "ping_pong", unit: "message", instructions: 75.0 };
 pub(crate) const LANE: Limit = Limit { scenario: "lane", unit: "message", instructions: 42.5 };
 pub(crate) const PORT: Limit = Limit { scenario: "port", unit: "message", instructions: 75.0 };
-pub(crate) const WORKERS: Limit = Limit { scenario: "workers", unit: "message", instructions: 149.0 };
+pub(crate) const WORKERS: Limit = Limit { scenario: "workers", unit: "message", instructions: 70.5 };
 pub(crate) const ASK: Limit = Limit { scenario: "ask", unit: "ask and reply", instructions: 770.0 };
 pub(crate) const TIMERS: Limit = Limit { scenario: "timers", unit: "timer", instructions: 785.0 };
 
