@@ -10,6 +10,7 @@ mod run;
 mod top;
 mod topology;
 mod tune;
+mod whole_file;
 
 use std::process::ExitCode;
 

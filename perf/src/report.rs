@@ -33,7 +33,6 @@ mod plot;
 mod scale;
 mod scenarios;
 
-use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -45,6 +44,7 @@ use serde::Serialize;
 
 use crate::environment::{Check, Environment};
 use crate::topology::parse_cores;
+use crate::whole_file::{self, Existing};
 use inputs::{Matrix, Run};
 use page::Contents;
 
@@ -167,27 +167,13 @@ fn print(environment: &Environment, format: Format) -> Result<(), Failure> {
     Ok(out.flush()?)
 }
 
-/// Writes a file beside `out` and gives it its name when it is whole.
+/// Gives the page its file.
 fn store(page: &str, out: &Path) -> Result<(), Failure> {
-    let Some(name) = out.file_name().filter(|_| !out.is_dir()) else {
+    if out.file_name().is_none() || out.is_dir() {
         return Err(OutputError::NoFile(out.to_owned()).into());
-    };
-    let mut unfinished = std::ffi::OsString::from(".");
-    unfinished.push(name);
-    unfinished.push(format!(".{}.unfinished", std::process::id()));
-    let unfinished = out.with_file_name(unfinished);
-    let stored = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(&unfinished)
-        .and_then(|mut file| file.write_all(page.as_bytes()))
-        .and_then(|()| fs::rename(&unfinished, out));
-    stored.map_err(|source| {
-        // It is of no use, and it may not even be there.
-        let _ = fs::remove_file(&unfinished);
-        OutputError::Unwritable { file: out.to_owned(), source }.into()
-    })
+    }
+    let stored = whole_file::write(out, page.as_bytes(), Existing::Replace);
+    stored.map_err(|source| OutputError::Unwritable { file: out.to_owned(), source }.into())
 }
 
 #[cfg(test)]

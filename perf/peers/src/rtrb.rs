@@ -4,13 +4,12 @@ use std::hint::spin_loop;
 use std::sync::Arc;
 
 use hippodrome_perf_kit::scenarios::cross_flood::{self, Flood, Load, WINDOW};
-use hippodrome_perf_kit::scenarios::cross_ping_pong::{self, returned};
 use hippodrome_perf_kit::scenarios::threads::produce_and_consume;
 use hippodrome_perf_kit::token::{Sink, Token};
 use hippodrome_perf_kit::{Case, Cores, Failure, Finish, Sample, Subject};
 use rtrb::{Consumer, Producer, PushError, RingBuffer};
 
-use crate::spin::{at_once, until_some, until_taken};
+use crate::spin::{self, until_some, until_taken};
 
 /// One value at a time, and many at once where that is another way of doing it.
 pub(crate) static SUBJECTS: &[Subject] = &[
@@ -91,17 +90,9 @@ fn take_chunks<const WORDS: usize>(mut consumer: Consumer<Envelope<WORDS>>, mut 
 }
 
 fn ping_pong(case: &Case, cores: &Cores) -> Result<Sample, Failure> {
-    let (mut there, mut at_returner) = RingBuffer::<Token>::new(64);
-    let (mut back, mut at_server) = RingBuffer::<Token>::new(64);
-    let round_trip = move |token| {
-        until_taken(token, |token| push(&mut there, token));
-        at_once(|| at_server.pop().ok())
+    let ring = || {
+        let (mut producer, mut consumer) = RingBuffer::<Token>::new(64);
+        (move |token| push(&mut producer, token), move || consumer.pop().ok())
     };
-    let send_back = move |round_trips| {
-        for _ in 0..round_trips {
-            let token = at_once(|| at_returner.pop().ok());
-            until_taken(returned(token), |token| push(&mut back, token));
-        }
-    };
-    cross_ping_pong::between_threads(case, cores, round_trip, send_back)
+    spin::ping_pong(case, cores, ring(), ring())
 }

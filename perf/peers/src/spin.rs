@@ -3,6 +3,32 @@
 use std::hint::spin_loop;
 use std::thread::yield_now;
 
+use hippodrome_perf_kit::scenarios::cross_ping_pong::{self, returned};
+use hippodrome_perf_kit::token::Token;
+use hippodrome_perf_kit::{Case, Cores, Failure, Sample};
+
+/// A message to and fro by two rings: how it is offered to each, and how it is asked for at their ends.
+pub(crate) fn ping_pong(
+    case: &Case,
+    cores: &Cores,
+    (mut serve, mut at_returner): (impl FnMut(Token) -> Result<(), Token> + Send, impl FnMut() -> Option<Token> + Send),
+    (mut send_back, mut at_server): (
+        impl FnMut(Token) -> Result<(), Token> + Send,
+        impl FnMut() -> Option<Token> + Send,
+    ),
+) -> Result<Sample, Failure> {
+    let round_trip = move |token| {
+        until_taken(token, &mut serve);
+        at_once(&mut at_server)
+    };
+    let returning = move |round_trips| {
+        for _ in 0..round_trips {
+            until_taken(returned(at_once(&mut at_returner)), &mut send_back);
+        }
+    };
+    cross_ping_pong::between_threads(case, cores, round_trip, returning)
+}
+
 /// Asks until there is something.
 #[inline(always)]
 pub(crate) fn until_some<T>(mut attempt: impl FnMut() -> Option<T>) -> T {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hippodrome_perf_kit::scenarios::cross_flood::{self, Flood, Load, WINDOW};
-use hippodrome_perf_kit::scenarios::cross_ping_pong::{self, returned};
 use hippodrome_perf_kit::scenarios::oversubscribed::{Goal, Station, on_threads, tokens};
 use hippodrome_perf_kit::scenarios::timers::{Alarm, Tally, alarms};
 use hippodrome_perf_kit::scenarios::{fan_in, wake_up};
@@ -17,7 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::spin::{at_once, until_some, until_taken, until_taken_sharing};
+use crate::spin::{self, until_some, until_taken, until_taken_sharing};
 
 /// What a channel can do, and timers.
 pub(crate) static SUBJECTS: &[Subject] = &[
@@ -46,19 +45,11 @@ fn try_send<T>(sender: &Sender<T>, value: T) -> Result<(), T> {
 }
 
 fn ping_pong(case: &Case, cores: &Cores) -> Result<Sample, Failure> {
-    let (there, mut at_returner) = channel::<Token>(64);
-    let (back, mut at_server) = channel::<Token>(64);
-    let round_trip = move |token| {
-        until_taken(token, |token| try_send(&there, token));
-        at_once(|| at_server.try_recv().ok())
+    let ring = || {
+        let (sender, mut receiver) = channel::<Token>(64);
+        (move |token| try_send(&sender, token), move || receiver.try_recv().ok())
     };
-    let send_back = move |round_trips| {
-        for _ in 0..round_trips {
-            let token = at_once(|| at_returner.try_recv().ok());
-            until_taken(returned(token), |token| try_send(&back, token));
-        }
-    };
-    cross_ping_pong::between_threads(case, cores, round_trip, send_back)
+    spin::ping_pong(case, cores, ring(), ring())
 }
 
 fn fan_in(case: &Case, cores: &Cores) -> Result<Sample, Failure> {

@@ -21,6 +21,7 @@ use hippodrome_perf_kit::Failure;
 
 use super::point::{Point, TICKS_PER_HALF};
 use super::recorder::Times;
+use crate::whole_file::{self, Existing};
 
 /// The name of the file with the lines of JSON.
 pub(crate) const LINES: &str = "latency.jsonl";
@@ -56,17 +57,9 @@ pub(crate) fn write(out: &Path, points: &[Point], lines: &str) -> Result<(), Fai
     Ok(())
 }
 
-/// Writes a file under another name, and gives it its own when it is complete.
 fn write_whole(path: &Path, contents: &[u8]) -> Result<(), WriteError> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = path.with_file_name(name);
-    let written = fs::write(&part, contents).and_then(|()| fs::rename(&part, path));
-    written.map_err(|cause| {
-        // There may be none, and the first error is the one to tell.
-        let _ = fs::remove_file(&part);
-        WriteError { path: path.to_owned(), cause }
-    })
+    let written = whole_file::write(path, contents, Existing::Replace);
+    written.map_err(|cause| WriteError { path: path.to_owned(), cause })
 }
 
 /// HdrHistogram's percentile distribution, in microseconds.

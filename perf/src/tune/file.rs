@@ -1,14 +1,15 @@
 //! The engine's TOML with the reasons as comments, and how it gets into a file.
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use hippodrome::config::{Config, ConfigError};
 
 use super::setting::Setting;
 use super::tuned::Tuned;
+use crate::whole_file::{self, Existing};
 
 /// Why there is no file.
 #[derive(Debug, thiserror::Error)]
@@ -146,28 +147,10 @@ pub(super) fn check(path: &Path, is_forced: bool) -> Result<(), FileError> {
 /// It exists and is not to be overwritten, or it cannot be written.
 pub(super) fn write(path: &Path, text: &str, is_forced: bool) -> Result<(), FileError> {
     let failed = |error| FileError::Io { path: path.to_owned(), error };
-    let name = path.file_name().ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?;
-    let temporary = directory(path).join(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id()));
-    let written = write_new(&temporary, text).and_then(|()| {
-        if is_forced {
-            return fs::rename(&temporary, path);
-        }
-        // A link is refused where a file is, so none that appeared meanwhile is overwritten.
-        let linked = fs::hard_link(&temporary, path);
-        fs::remove_file(&temporary)?;
-        linked
-    });
-    written.map_err(|error| {
-        // It may be there or not; what went wrong before is what is told.
-        let _ = fs::remove_file(&temporary);
+    let existing = if is_forced { Existing::Replace } else { Existing::Keep };
+    whole_file::write(path, text.as_bytes(), existing).map_err(|error| {
         if error.kind() == io::ErrorKind::AlreadyExists { FileError::Exists(path.to_owned()) } else { failed(error) }
     })
-}
-
-fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = File::create_new(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
 }
 
 /// The directory that a file is in.
