@@ -278,11 +278,13 @@ impl Shared {
     }
 
     pub(crate) fn stats(&self) -> Stats {
+        let shown = self.workers.iter().map(|worker| worker.stats.shown());
+        let (workers, types): (Vec<_>, Vec<_>) = shown.map(|shown| (shown.worker, shown.types)).unzip();
         Stats {
             engine: self.config.name.clone(),
             uptime: self.started.elapsed(),
-            workers: self.workers.iter().map(|worker| worker.stats.worker()).collect(),
-            actor_types: self.workers.iter().flat_map(|worker| worker.stats.types()).collect(),
+            workers,
+            actor_types: types.into_iter().flatten().collect(),
             outside_dead_letters: self.outside.counts(),
             lost_events: self.bus.lost(),
         }

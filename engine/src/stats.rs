@@ -224,8 +224,7 @@ impl Stats {
 /// What a worker shows of its counts. Written by the worker now and then, read by anybody.
 #[derive(Debug, Default)]
 pub(crate) struct PublishedStats {
-    worker: Mutex<WorkerStats>,
-    types: Mutex<Vec<ActorTypeStats>>,
+    shown: Mutex<Shown>,
     /// The number of the turn, or 0 while the worker is parked: the watchdog's pulse, written in every turn.
     pub(crate) pulse: AtomicU64,
     /// Whether the service has asked for everything, and the worker has not answered yet.
@@ -233,13 +232,16 @@ pub(crate) struct PublishedStats {
     pub(crate) is_asked: AtomicBool,
 }
 
-impl PublishedStats {
-    pub(crate) fn worker(&self) -> WorkerStats {
-        self.worker.lock().clone()
-    }
+/// A worker and its types of actors at one moment: what the types handled adds up to what the worker did.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shown {
+    pub(crate) worker: WorkerStats,
+    pub(crate) types: Vec<ActorTypeStats>,
+}
 
-    pub(crate) fn types(&self) -> Vec<ActorTypeStats> {
-        self.types.lock().clone()
+impl PublishedStats {
+    pub(crate) fn shown(&self) -> Shown {
+        self.shown.lock().clone()
     }
 }
 
@@ -257,13 +259,15 @@ impl Core {
         self.shared.workers[self.index].stats.pulse.store(turn, Ordering::Relaxed);
     }
 
-    /// Shows the worker's counts, unless somebody is just reading them.
+    /// Shows the worker's counts and those of its types, unless somebody is just reading them.
     pub(crate) fn publish_counters(&mut self) {
         let shared = self.shared.clone();
         let me = &shared.workers[self.index];
-        if let Some(mut shown) = me.stats.worker.try_lock() {
-            let WorkerStats { local_ring_bytes, ingress_bytes, lanes_bytes, .. } = *shown;
-            *shown = WorkerStats { local_ring_bytes, ingress_bytes, lanes_bytes, ..self.snapshot() };
+        if let Some(mut shown) = me.stats.shown.try_lock() {
+            let WorkerStats { local_ring_bytes, ingress_bytes, lanes_bytes, .. } = shown.worker;
+            shown.worker = WorkerStats { local_ring_bytes, ingress_bytes, lanes_bytes, ..self.snapshot() };
+            self.count_type(self.current.type_index);
+            self.types.show_counts(self.index, &mut shown.types);
         }
     }
 
@@ -313,9 +317,8 @@ impl Core {
             lanes_bytes: self.outbound.depth_bytes(),
             ..self.snapshot()
         };
-        *me.stats.worker.lock() = all;
         self.count_type(self.current.type_index);
-        *me.stats.types.lock() = self.types.snapshot(self.index);
+        *me.stats.shown.lock() = Shown { worker: all, types: self.types.snapshot(self.index) };
     }
 }
 
@@ -393,15 +396,28 @@ impl TypeTable {
     }
 
     fn snapshot(&self, worker: usize) -> Vec<ActorTypeStats> {
-        let show = |(entry, counts): (&TypeEntry, &TypeCounts)| ActorTypeStats {
+        (0..self.entries.len()).map(|index| self.show(worker, index)).collect()
+    }
+
+    fn show(&self, worker: usize, index: usize) -> ActorTypeStats {
+        let (entry, counts) = (&self.entries[index], self.counts[index]);
+        ActorTypeStats {
             worker,
             actor_type: (entry.vtable.type_name)(),
             handled: counts.handled,
             sent: counts.sent,
             waiting_ns: entry.histograms.as_ref().map(|both| both.waiting_ns.clone()),
             handling_ns: entry.histograms.as_ref().map(|both| both.handling_ns.clone()),
-        };
-        self.entries.iter().zip(&self.counts).map(show).collect()
+        }
+    }
+
+    /// Brings an older snapshot's counts up to date; its histograms, which are long, stay as they were.
+    fn show_counts(&self, worker: usize, shown: &mut Vec<ActorTypeStats>) {
+        for (old, counts) in shown.iter_mut().zip(&self.counts) {
+            (old.handled, old.sent) = (counts.handled, counts.sent);
+        }
+        let known = shown.len();
+        shown.extend((known..self.entries.len()).map(|index| self.show(worker, index)));
     }
 }
 

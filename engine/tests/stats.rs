@@ -91,6 +91,24 @@ fn messages_are_counted_by_worker_and_by_type() {
 }
 
 #[test]
+fn what_types_handled_adds_up_to_what_their_worker_did() {
+    let engine = engine(1);
+    let handle = engine.handle();
+    let runner = || from_fn(|(), ctx: &mut Context<'_, ()>| ctx.tell(ctx.me(), ()));
+    handle.tell(handle.spawn(On::Worker(0), runner).unwrap(), ());
+    // The worker shows its counts by itself too, between the moment it was asked and the one when they are read.
+    for _ in 0..2000 {
+        let stats = handle.stats();
+        let by_type: (u64, u64) = stats
+            .actor_types
+            .iter()
+            .fold((0, 0), |(handled, sent), entry| (handled + entry.handled, sent + entry.sent));
+        assert_eq!(by_type, (stats.workers[0].handled, stats.workers[0].sent));
+    }
+    engine.abort();
+}
+
+#[test]
 fn dead_letters_are_counted_by_reason() {
     let (mut host, _clock) = host(1);
     let handle = host.handle();
