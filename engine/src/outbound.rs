@@ -1,7 +1,5 @@
 //! What a worker sends to others: a lane to each, and an outbox for what does not fit a lane.
 
-use std::collections::VecDeque;
-
 use hippodrome_ringbuf::lane::{Producer, Refused};
 use hippodrome_ringbuf::{Kind, LocalRing, SEGMENT_BYTES};
 
@@ -29,7 +27,7 @@ struct Lane {
 pub(crate) struct Outbound {
     lanes: Vec<Option<Box<Lane>>>,
     /// The lanes with something unpublished or in the outbox.
-    dirty: VecDeque<u16>,
+    dirty: Vec<u16>,
     flushed: u64,
     /// The time of the current turn, if waiting times are measured.
     now_ns: Option<u64>,
@@ -63,13 +61,11 @@ impl Outbound {
             return self.send_with_care(worker, tag, message, Refused::Full);
         }
         // SAFETY: `Of` describes `M`, which may be sent.
-        match unsafe { lane.producer.push(Of::<M>::ACTOR, tag.0, message) } {
-            Ok(()) => {
-                self.touched(worker);
-                Ok(())
-            }
-            Err((refused, message)) => self.send_with_care(worker, tag, message, refused),
+        if let Err((refused, message)) = unsafe { lane.producer.push(Of::<M>::ACTOR, tag.0, message) } {
+            return self.send_with_care(worker, tag, message, refused);
         }
+        lane.touch(worker, &mut self.dirty, &mut self.flushed);
+        Ok(())
     }
 
     /// Writes messages for one actor of another worker while they fit its lane. Returns how many, and the first that was
@@ -88,7 +84,7 @@ impl Outbound {
         }
         // Before the first message: what was written is published even if the iterator panics.
         if !std::mem::replace(&mut lane.is_dirty, true) {
-            self.dirty.push_back(worker as u16);
+            self.dirty.push(worker as u16);
         }
         loop {
             let Some(message) = messages.next() else { return (sent, None) };
@@ -101,18 +97,6 @@ impl Outbound {
                 let _ = lane.producer.publish();
                 self.flushed += 1;
             }
-        }
-    }
-
-    #[inline(always)]
-    fn touched(&mut self, worker: usize) {
-        let Some(Some(lane)) = self.lanes.get_mut(worker) else { return };
-        if !lane.is_dirty {
-            lane.is_dirty = true;
-            self.dirty.push_back(worker as u16);
-        } else if lane.producer.unpublished_bytes() >= PUBLISH_BYTES {
-            let _ = lane.producer.publish();
-            self.flushed += 1;
         }
     }
 
@@ -137,7 +121,7 @@ impl Outbound {
             // SAFETY: as in `send`.
             return match unsafe { lane.producer.push(Of::<M>::ACTOR, tag.0, message) } {
                 Ok(()) => {
-                    self.touched(worker);
+                    lane.touch(worker, &mut self.dirty, &mut self.flushed);
                     Ok(())
                 }
                 Err((Refused::Full, message)) => self.send_to_outbox(worker, tag, message),
@@ -152,7 +136,7 @@ impl Outbound {
         // SAFETY: `Of` describes `M`, which may be sent.
         unsafe { lane.outbox().push(Of::<M>::ACTOR, tag.0, message)? };
         lane.is_spilled = true;
-        self.touched(worker);
+        lane.touch(worker, &mut self.dirty, &mut self.flushed);
         Ok(())
     }
 
@@ -166,7 +150,7 @@ impl Outbound {
             // SAFETY: `Of` describes `M`, which may be sent.
             match unsafe { lane.producer.push(Of::<M>::WORKER, Tag::WORKER.0, message) } {
                 Ok(()) => {
-                    self.touched(worker);
+                    lane.touch(worker, &mut self.dirty, &mut self.flushed);
                     return Ok(());
                 }
                 Err((_, message)) => message,
@@ -180,7 +164,7 @@ impl Outbound {
         // SAFETY: as above.
         unsafe { lane.outbox().push_reserved(Of::<M>::WORKER, Tag::WORKER.0, message)? };
         lane.is_spilled = true;
-        self.touched(worker);
+        lane.touch(worker, &mut self.dirty, &mut self.flushed);
         Ok(())
     }
 
@@ -198,8 +182,9 @@ impl Outbound {
 
     /// Moves what fits from the outboxes into the lanes, and publishes all. Returns how many batches were published.
     pub(crate) fn flush(&mut self) -> u64 {
-        for _ in 0..self.dirty.len() {
-            let Some(worker) = self.dirty.pop_front() else { break };
+        let mut left = 0;
+        for n in 0..self.dirty.len() {
+            let worker = self.dirty[n];
             let Some(Some(lane)) = self.lanes.get_mut(usize::from(worker)) else { continue };
             if lane.is_spilled {
                 lane.move_outbox();
@@ -207,10 +192,10 @@ impl Outbound {
             let _ = lane.producer.publish();
             self.flushed += 1;
             lane.is_dirty = lane.is_spilled;
-            if lane.is_dirty {
-                self.dirty.push_back(worker);
-            }
+            self.dirty[left] = worker;
+            left += usize::from(lane.is_dirty);
         }
+        self.dirty.truncate(left);
         std::mem::take(&mut self.flushed)
     }
 
@@ -255,6 +240,19 @@ impl Outbound {
 }
 
 impl Lane {
+    /// Something was written: puts the lane, which leads to `worker`, among the dirty ones, or publishes it if much waits
+    /// in it.
+    #[inline(always)]
+    fn touch(&mut self, worker: usize, dirty: &mut Vec<u16>, flushed: &mut u64) {
+        if !self.is_dirty {
+            self.is_dirty = true;
+            dirty.push(worker as u16);
+        } else if self.producer.unpublished_bytes() >= PUBLISH_BYTES {
+            let _ = self.producer.publish();
+            *flushed += 1;
+        }
+    }
+
     /// Writes the time in front of a batch. Without room the times are only less exact.
     fn mark(&mut self, now_ns: Option<u64>) {
         if let Some(sent_ns) = now_ns

@@ -120,7 +120,7 @@ impl Core {
     }
 
     /// To another worker, or into a private mailbox.
-    #[inline(never)]
+    #[inline(always)]
     fn send_far<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), Refused<M>> {
         let home = to.home();
         if home.node() != self.home.node() {

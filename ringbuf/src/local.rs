@@ -293,7 +293,8 @@ impl<K: Kind> LocalRing<K> {
     #[inline]
     pub fn rewind(&mut self) {
         if self.read == self.write
-            && let [only] = self.filled.make_contiguous()
+            && self.filled.len() == 1
+            && let Some(only) = self.filled.front()
         {
             self.read = only.base();
             self.write = only.base();
