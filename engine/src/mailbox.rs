@@ -10,6 +10,7 @@ use std::num::NonZeroUsize;
 use hashbrown::HashTable;
 
 use crate::cell::MailboxControl;
+use crate::error::SpawnError;
 
 /// What a full mailbox does with one more message.
 ///
@@ -203,7 +204,13 @@ fn hash(key: u64) -> u64 {
     spread ^ (spread >> 32)
 }
 
+/// The most messages of a mailbox.
+const MESSAGES_MAX: usize = 1 << 24;
+
 /// The mailbox that an actor is spawned with, if it is to have its own.
+///
+/// Its capacity, and what it may [grow](Overflow::Grow) to, are at most 16,777,216 messages; more is refused when the actor
+/// is spawned.
 #[derive(Debug)]
 pub struct MailboxSpec<M> {
     pub(crate) capacity: NonZeroUsize,
@@ -217,6 +224,18 @@ impl<M> MailboxSpec<M> {
         Self { capacity, overflow: Overflow::Reject }
     }
 
+    /// Whether it may be made.
+    pub(crate) fn validate(&self) -> Result<(), SpawnError> {
+        let messages = match self.overflow {
+            Overflow::Grow(limit) => self.capacity.get().max(limit),
+            _ => self.capacity.get(),
+        };
+        if messages > MESSAGES_MAX {
+            return Err(SpawnError::MailboxTooLarge { messages, limit: MESSAGES_MAX });
+        }
+        Ok(())
+    }
+
     /// The same with another policy.
     #[must_use]
     pub const fn overflow(mut self, overflow: Overflow<M>) -> Self {
@@ -226,7 +245,7 @@ impl<M> MailboxSpec<M> {
 }
 
 #[cfg(test)]
-mod model;
+mod models;
 
 #[cfg(test)]
 mod tests {
