@@ -31,7 +31,7 @@ use view::View;
 /// What fits a socket's buffer, so that one thread can write and read.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// Columns and lines of terminals.
-const SCREENS: [(u16, u16); 3] = [(1, 1), (40, 7), (120, 40)];
+const SCREENS: [(u16, u16); 3] = [(40, 7), (1, 1), (120, 40)];
 
 /// A server that writes any bytes, and what `perf top` makes of them.
 pub(crate) struct Watcher {
@@ -73,7 +73,9 @@ impl Watcher {
                 }
             }
         }
-        for (width, height) in SCREENS {
+        // Without a view only one line differs.
+        let screens = if state.view.is_some() { SCREENS.len() } else { 1 };
+        for (width, height) in SCREENS.into_iter().take(screens) {
             let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a terminal in memory");
             terminal.draw(|frame| screen::draw(frame, &mut state)).expect("it is drawn in memory");
         }

@@ -69,7 +69,7 @@ fn core_set() {
 
 #[test]
 fn topology() {
-    attack("topology", fuzz::topology, 500);
+    attack("topology", fuzz::topology, 1000);
 }
 
 #[test]
