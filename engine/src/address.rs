@@ -17,6 +17,7 @@ use std::marker::PhantomData;
 /// A node is a number of this process alone: every engine that is started takes the next one, so that an address of
 /// one engine means nothing to another, and a bridge can take one for each peer that it reaches.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(test, derive(Debug))]
 pub(crate) struct Home(pub(crate) u64);
 
 const PRIVATE: u64 = 1 << 31;
@@ -187,5 +188,62 @@ impl<M> fmt::Debug for ActorRef<M> {
 impl<M> From<ActorRef<M>> for Address {
     fn from(actor: ActorRef<M>) -> Self {
         actor.address
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const _: () = assert!(size_of::<ActorRef<String>>() == 16 && align_of::<ActorRef<String>>() == 8);
+    // Every bit pattern may be an address, so there is none left to mean that there is no address.
+    const _: () = assert!(size_of::<Option<ActorRef<String>>>() == 24);
+
+    /// Numbers of a few bits as well as of all of them.
+    fn number(bits: u32) -> impl Strategy<Value = u32> {
+        let largest = u32::MAX >> (32 - bits);
+        prop_oneof![0..=largest, 0..=3_u32, largest - 3..=largest]
+    }
+
+    /// A node, a worker, a slot and a generation.
+    fn parts() -> impl Strategy<Value = (u32, u32, u32, u32)> {
+        (number(32), number(31), number(32), number(32))
+    }
+
+    fn address((node, worker, slot, generation): (u32, u32, u32, u32)) -> Address {
+        Address { home: Home::new(node, worker), tag: Tag::new(slot, generation) }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_packed_is_unpacked((node, worker, slot, generation) in parts()) {
+            let shared = address((node, worker, slot, generation));
+            let private = Address { home: shared.home.private(), ..shared };
+            for address in [shared, private] {
+                prop_assert_eq!(address.node(), node);
+                prop_assert_eq!(address.worker(), worker as usize);
+                prop_assert_eq!((address.slot(), address.generation()), (slot, generation));
+                prop_assert_eq!(address.home.shared(), shared.home);
+                prop_assert_eq!(address.home.private(), private.home);
+                prop_assert_eq!(address.to_string(), format!("{node}/{worker}/{slot}.{generation}"));
+                let typed = ActorRef::<String>::new(address);
+                prop_assert_eq!((typed.home(), typed.tag(), Address::from(typed)), (address.home, address.tag, address));
+            }
+            prop_assert!(shared != private);
+        }
+
+        #[test]
+        fn addresses_are_equal_if_all_their_parts_are(one in parts(), other in parts(), same in any::<[bool; 4]>()) {
+            let other = (
+                if same[0] { one.0 } else { other.0 },
+                if same[1] { one.1 } else { other.1 },
+                if same[2] { one.2 } else { other.2 },
+                if same[3] { one.3 } else { other.3 },
+            );
+            prop_assert_eq!(address(one) == address(other), one == other);
+            prop_assert!(address(one).home != address(other).home.private());
+        }
     }
 }

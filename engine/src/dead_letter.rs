@@ -78,10 +78,12 @@ impl DeadLetterCounts {
         self.0[reason as usize]
     }
 
-    /// All but the conflated ones, which were replaced by a newer message and not lost.
+    /// All but the conflated ones, which were replaced by a newer message and not lost. Counts that somebody else wrote
+    /// may be beyond any number together: then it is the largest.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.0.iter().sum::<u64>() - self.get(DeadLetterReason::Conflated)
+        let lost = DeadLetterReason::ALL.into_iter().filter(|reason| *reason != DeadLetterReason::Conflated);
+        lost.fold(0, |total, reason| total.saturating_add(self.get(reason)))
     }
 
     pub(crate) fn count(&mut self, reason: DeadLetterReason) {
@@ -96,5 +98,19 @@ impl DeadLetterCounts {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {
             *mine += theirs;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_total_of_counts_from_elsewhere_does_not_overflow() {
+        let text = r#"{"stopped":18446744073709551615,"full":1,"conflated":7}"#;
+        let counts: DeadLetterCounts = serde_json::from_str(text).unwrap();
+        assert_eq!(counts.total(), u64::MAX);
+        let counts: DeadLetterCounts = serde_json::from_str(r#"{"stopped":3,"full":1,"conflated":7}"#).unwrap();
+        assert_eq!(counts.total(), 4);
     }
 }

@@ -91,6 +91,14 @@ pub enum SpawnError {
         /// Who has it.
         holder: crate::Address,
     },
+    /// The mailbox would be too large.
+    #[error("a private mailbox for {messages} messages: allowed is up to {limit}")]
+    MailboxTooLarge {
+        /// Its capacity, or what it may grow to.
+        messages: usize,
+        /// The most that is allowed.
+        limit: usize,
+    },
     /// The messages of this type are too large for the rings.
     #[error("a {message} takes {bytes} bytes in a ring; {limit} fit worker {worker}'s smallest one")]
     MessageTooLarge {

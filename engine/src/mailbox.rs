@@ -10,6 +10,7 @@ use std::num::NonZeroUsize;
 use hashbrown::HashTable;
 
 use crate::cell::MailboxControl;
+use crate::error::SpawnError;
 
 /// What a full mailbox does with one more message.
 ///
@@ -73,6 +74,8 @@ pub(crate) struct Mailbox<M> {
     front: u64,
     /// For `Conflate`: the key of each message and its sequence number.
     keys: HashTable<(u64, u64)>,
+    /// For `DropOldest`: the sequence numbers of the messages with reserved room, which are not dropped, ascending.
+    kept: VecDeque<u64>,
     high_water: usize,
 }
 
@@ -80,12 +83,14 @@ impl<M> Mailbox<M> {
     pub(crate) fn new(capacity: NonZeroUsize, overflow: Overflow<M>) -> Self {
         let capacity = capacity.get();
         let keys = if matches!(overflow, Overflow::Conflate(_)) { 2 * capacity } else { 0 };
+        let kept = if matches!(overflow, Overflow::DropOldest) { capacity + RESERVED } else { 0 };
         Self {
             messages: VecDeque::with_capacity(capacity + RESERVED),
             capacity,
             overflow,
             front: 0,
             keys: HashTable::with_capacity(keys),
+            kept: VecDeque::with_capacity(kept),
             high_water: 0,
         }
     }
@@ -101,11 +106,7 @@ impl<M> Mailbox<M> {
         }
         match self.overflow {
             Overflow::DropNewest => Put::DroppedNewest(message),
-            Overflow::DropOldest => {
-                let oldest = self.take();
-                self.push(message);
-                oldest.map_or(Put::Stored, Put::DroppedOldest)
-            }
+            Overflow::DropOldest => self.drop_oldest(message),
             Overflow::Grow(limit) if self.messages.len() < limit => {
                 self.capacity = (self.capacity * 2).min(limit);
                 self.messages.reserve(self.capacity + RESERVED - self.messages.len());
@@ -121,6 +122,9 @@ impl<M> Mailbox<M> {
         if self.messages.len() >= self.capacity + RESERVED {
             return Err(message);
         }
+        if matches!(self.overflow, Overflow::DropOldest) {
+            self.kept.push_back(self.front + self.messages.len() as u64);
+        }
         self.push(message);
         Ok(())
     }
@@ -128,6 +132,23 @@ impl<M> Mailbox<M> {
     fn push(&mut self, message: M) {
         self.messages.push_back(message);
         self.high_water = self.high_water.max(self.messages.len());
+    }
+
+    /// Makes room by the message that waited longest of those that may be dropped. The others do not count as long as
+    /// there is reserved room; when they have taken all of it, there is none for the new message.
+    fn drop_oldest(&mut self, message: M) -> Put<M> {
+        let waiting = self.messages.len();
+        if waiting - self.kept.len() < self.capacity && waiting < self.capacity + RESERVED {
+            self.push(message);
+            return Put::Stored;
+        }
+        let in_front = self.kept.iter().zip(self.front..).take_while(|(kept, sequence)| *kept == sequence).count();
+        let Some(oldest) = self.messages.remove(in_front) else { return Put::DroppedOldest(message) };
+        self.front += 1;
+        // Those in front of it have moved up by one place.
+        self.kept.iter_mut().take(in_front).for_each(|sequence| *sequence += 1);
+        self.push(message);
+        Put::DroppedOldest(oldest)
     }
 
     fn conflate(&mut self, key: u64, message: M) -> Put<M> {
@@ -148,11 +169,15 @@ impl<M> Mailbox<M> {
     #[inline]
     pub(crate) fn take(&mut self) -> Option<M> {
         let message = self.messages.pop_front()?;
-        if let Overflow::Conflate(key_of) = self.overflow {
-            let (key, sequence) = (key_of(&message), self.front);
-            if let Ok(entry) = self.keys.find_entry(hash(key), |entry| *entry == (key, sequence)) {
-                entry.remove();
+        match self.overflow {
+            Overflow::Conflate(key_of) => {
+                let (key, sequence) = (key_of(&message), self.front);
+                if let Ok(entry) = self.keys.find_entry(hash(key), |entry| *entry == (key, sequence)) {
+                    entry.remove();
+                }
             }
+            Overflow::DropOldest if self.kept.front() == Some(&self.front) => _ = self.kept.pop_front(),
+            _ => {}
         }
         self.front += 1;
         Some(message)
@@ -179,7 +204,13 @@ fn hash(key: u64) -> u64 {
     spread ^ (spread >> 32)
 }
 
+/// The most messages of a mailbox.
+const MESSAGES_MAX: usize = 1 << 24;
+
 /// The mailbox that an actor is spawned with, if it is to have its own.
+///
+/// Its capacity, and what it may [grow](Overflow::Grow) to, are at most 16,777,216 messages; more is refused when the actor
+/// is spawned.
 #[derive(Debug)]
 pub struct MailboxSpec<M> {
     pub(crate) capacity: NonZeroUsize,
@@ -193,6 +224,18 @@ impl<M> MailboxSpec<M> {
         Self { capacity, overflow: Overflow::Reject }
     }
 
+    /// Whether it may be made.
+    pub(crate) fn validate(&self) -> Result<(), SpawnError> {
+        let messages = match self.overflow {
+            Overflow::Grow(limit) => self.capacity.get().max(limit),
+            _ => self.capacity.get(),
+        };
+        if messages > MESSAGES_MAX {
+            return Err(SpawnError::MailboxTooLarge { messages, limit: MESSAGES_MAX });
+        }
+        Ok(())
+    }
+
     /// The same with another policy.
     #[must_use]
     pub const fn overflow(mut self, overflow: Overflow<M>) -> Self {
@@ -200,6 +243,9 @@ impl<M> MailboxSpec<M> {
         self
     }
 }
+
+#[cfg(test)]
+mod models;
 
 #[cfg(test)]
 mod tests {
@@ -234,6 +280,20 @@ mod tests {
         assert!(matches!(newest.put(3), Put::DroppedNewest(3)));
         assert_eq!(all(&mut oldest), [2, 3]);
         assert_eq!(all(&mut newest), [1, 2]);
+    }
+
+    #[test]
+    fn what_has_reserved_room_is_not_the_oldest_to_be_dropped() {
+        let mut mailbox = mailbox(2, Overflow::DropOldest);
+        assert_eq!(mailbox.put_reserved(1), Ok(()));
+        assert!(matches!(mailbox.put(2), Put::Stored));
+        assert!(matches!(mailbox.put(3), Put::Stored), "the answer takes no room away");
+        assert!(matches!(mailbox.put(4), Put::DroppedOldest(2)));
+        assert_eq!(mailbox.put_reserved(5), Ok(()));
+        assert!(matches!(mailbox.put(6), Put::DroppedOldest(3)));
+        assert_eq!(all(&mut mailbox), [1, 4, 5, 6]);
+        (0..RESERVED as u64 + 2).for_each(|n| assert_eq!(mailbox.put_reserved(n), Ok(())));
+        assert!(matches!(mailbox.put(99), Put::DroppedOldest(99)), "nothing else may be dropped");
     }
 
     #[test]

@@ -9,6 +9,9 @@ use crate::address::Tag;
 use crate::cell::Head;
 use crate::dispatch::RunFn;
 
+#[cfg(test)]
+mod models;
+
 /// What lives in a slot: what a message needs to be handled.
 #[derive(Clone, Copy)]
 pub(crate) struct Tenant {

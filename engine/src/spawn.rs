@@ -118,6 +118,7 @@ impl Shared {
         if bytes > limit {
             return Err(SpawnError::MessageTooLarge { message: type_name::<A::Msg>(), bytes, limit, worker: index });
         }
+        props.mailbox.as_ref().map_or(Ok(()), MailboxSpec::validate)?;
         let full = SpawnError::TableFull { worker: index, limit: worker.slots.limit() };
         let tag = worker.slots.take().ok_or(full)?;
         let home = Home::new(self.node, index as u32);

@@ -157,6 +157,50 @@ fn a_circle_of_full_mailboxes_stalls_nobody() {
     }
 }
 
+/// Answers are not subject to the policy of a mailbox: a flood drops what came before it, and not the answer.
+#[test]
+fn a_flood_of_a_mailbox_that_drops_the_oldest_leaves_answers_alone() {
+    enum Msg {
+        Ask(ActorRef<(ActorRef<Msg>, Option<Reply<u64>>)>),
+        Answered(u64),
+        Flood(u64),
+    }
+    const FLOOD: u64 = 9;
+    let mut host = tiny(1).host().unwrap();
+    let handle = host.handle();
+    let (said, heard) = channel();
+    let asker = move || {
+        let said = said.clone();
+        from_fn(move |msg, ctx: &mut Context<'_, Msg>| match msg {
+            Msg::Ask(server) => {
+                let me = ctx.me();
+                ctx.ask(server, |reply| (me, Some(reply)), |answer| Msg::Answered(answer.unwrap_or(0)));
+            }
+            Msg::Answered(answer) => said.send(("answered", answer)).unwrap(),
+            Msg::Flood(n) => said.send(("flood", n)).unwrap(),
+        })
+    };
+    let asker = handle.spawn(private(0, 1).with(Overflow::DropOldest), asker).unwrap();
+    // It answers, and floods the asker once the answer waits in the asker's mailbox.
+    let server = || {
+        from_fn(|(asker, reply): (_, Option<Reply<u64>>), ctx: &mut Context<'_, _>| match reply {
+            Some(reply) => {
+                reply.send(ctx, 7);
+                ctx.tell(ctx.me(), (asker, None));
+            }
+            None => (0..FLOOD).for_each(|n| ctx.tell(asker, Msg::Flood(n))),
+        })
+    };
+    let server = handle.spawn(On::Worker(0), server).unwrap();
+    handle.tell(asker, Msg::Ask(server));
+    while host.poll(u64::MAX) > 0 {}
+    let heard: Vec<_> = heard.try_iter().collect();
+    assert!(heard.contains(&("answered", 7)) && heard.contains(&("flood", FLOOD - 1)), "{heard:?}");
+    let flooded = heard.iter().filter(|(what, _)| *what == "flood").count() as u64;
+    assert_eq!(host.stats().dead_letters().get(DeadLetterReason::DroppedOldest), FLOOD - flooded);
+    host.shutdown(PATIENCE).unwrap();
+}
+
 /// Asks in a circle, all at once, with full mailboxes: answers have reserved room, so every ask ends.
 #[test]
 fn asks_in_a_circle_all_end() {

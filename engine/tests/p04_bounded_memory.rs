@@ -279,6 +279,33 @@ fn tables_have_limits_and_their_errors_name_them() {
 
 /// Floods an engine on all ways at once with fifty times what its rings hold, and never lets it catch up.
 #[test]
+fn a_mailbox_beyond_all_bounds_is_refused_and_takes_nothing() {
+    const LIMIT: usize = 16_777_216;
+    let mut host = Engine::builder().unpinned_workers(1).configure(|config| config.max_actors = 1).host().unwrap();
+    let handle = host.handle();
+    let spawn = |capacity: usize, overflow| {
+        let mailbox = MailboxSpec::bounded(NonZeroUsize::new(capacity).unwrap()).overflow(overflow);
+        handle.spawn(Props::on(On::Worker(0)).named("one").mailbox(mailbox), || from_fn(|_: u64, _| ()))
+    };
+    for (capacity, overflow, messages) in [
+        (usize::MAX, Overflow::Reject, usize::MAX),
+        (usize::MAX - 10, Overflow::Conflate(|n| *n), usize::MAX - 10),
+        (LIMIT + 1, Overflow::DropOldest, LIMIT + 1),
+        (1, Overflow::Grow(usize::MAX), usize::MAX),
+    ] {
+        let error = spawn(capacity, overflow).unwrap_err();
+        assert_eq!(error, SpawnError::MailboxTooLarge { messages, limit: LIMIT });
+        let text = format!("a private mailbox for {messages} messages: allowed is up to {LIMIT}");
+        assert_eq!(error.to_string(), text);
+    }
+    // The only slot and the name are still to be had.
+    let one = spawn(2, Overflow::Grow(LIMIT)).unwrap();
+    assert_eq!(handle.lookup::<u64>("one"), Some(one));
+    while host.poll(u64::MAX) > 0 {}
+    host.shutdown(PATIENCE).unwrap();
+}
+
+#[test]
 fn a_flood_keeps_memory_under_the_sum_of_the_limits() {
     const WORKERS: u64 = 2;
     let mut host = host(WORKERS as usize);

@@ -112,7 +112,7 @@ fn watch(
 ) -> Result<(), Failure> {
     let mut is_stale = true;
     while !ends.load(Ordering::Relaxed) && !state.is_done() {
-        for news in news.try_iter() {
+        for news in news.try_iter().take(feed::WAITING_MAX) {
             state.hear(news);
             is_stale = true;
         }

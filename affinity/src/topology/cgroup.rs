@@ -12,6 +12,9 @@ use crate::CoreSet;
 const MEMBERSHIP: &str = "proc/self/cgroup";
 const MOUNTS: &str = "proc/self/mountinfo";
 
+/// No path of the system's is longer.
+const PATH_BYTES_MAX: usize = 4096;
+
 /// A cgroup hierarchy that may have the cpuset controller.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Hierarchy {
@@ -123,6 +126,13 @@ fn nearest_cpuset(
     // A mount point is the kernel's word, but the tree may be anybody's.
     if point.split('/').any(|part| part == "..") {
         return Err(tree.malformed(MOUNTS, point, "mount points without \"..\""));
+    }
+    if point.len() + below.len() > PATH_BYTES_MAX {
+        return Err(tree.malformed(
+            MEMBERSHIP,
+            below,
+            "a group whose path has at most 4096 bytes, its mount's included",
+        ));
     }
     let mut group = below.trim_end_matches('/');
     loop {

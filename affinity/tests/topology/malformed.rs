@@ -78,6 +78,13 @@ fn devices_and_loops_are_not_followed_for_ever() {
 }
 
 #[test]
+fn a_group_of_an_endless_path_is_refused_in_few_words() {
+    let machine = Machine::named("vm-2-cores").with("proc/self/cgroup", &format!("3:cpuset:{}", "/a".repeat(10_000)));
+    let error = machine.try_read().unwrap_err().to_string();
+    assert!(error.contains("a group whose path has at most 4096 bytes") && error.len() < 1000, "{error}");
+}
+
+#[test]
 fn node_numbers_are_bounded() {
     for name in ["node1024", "node99999999999", "node00"] {
         let path = format!("sys/devices/system/node/{name}/cpulist");

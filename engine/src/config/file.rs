@@ -8,6 +8,9 @@ use super::{Config, ConfigError};
 
 /// The most bytes that are read. A file that writes out every key of 256 workers is half as long.
 pub(super) const TEXT_BYTES_MAX: usize = 256 * 1024;
+/// A longer message of the parser keeps so many characters of its beginning, where it repeats the text, and of its end,
+/// where it says what is expected.
+const MESSAGE_CHARS: (usize, usize) = (80, 500);
 
 impl Config {
     /// Reads a configuration from TOML and validates it. The keys are the names of the fields.
@@ -22,7 +25,7 @@ impl Config {
         }
         let config: Self = toml::from_str(text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);
-            malformed(text.as_bytes(), start, error.message().to_owned())
+            malformed(text.as_bytes(), start, printable(error.message()))
         })?;
         config.validate()?;
         Ok(config)
@@ -84,4 +87,21 @@ fn malformed(text: &[u8], at: usize, message: String) -> ConfigError {
         column: before[line_start..].chars().count() + 1,
         message,
     }
+}
+
+/// A message in one line that a terminal shows as it is, whatever text it repeats.
+fn printable(message: &str) -> String {
+    let (begin, end) = MESSAGE_CHARS;
+    let length = message.chars().count();
+    let (kept, resumed) = if length > begin + end { (begin, length - end) } else { (length, length) };
+    let mut shown = String::new();
+    for (index, letter) in message.chars().enumerate() {
+        match index {
+            _ if index == kept => shown.push('…'),
+            _ if index > kept && index < resumed => {}
+            _ if letter.is_control() => shown.extend(letter.escape_default()),
+            _ => shown.push(letter),
+        }
+    }
+    shown
 }

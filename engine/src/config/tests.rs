@@ -418,6 +418,18 @@ fn refused_or_valid(text: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+#[test]
+fn an_error_repeats_little_of_a_long_text_and_no_escapes() {
+    let long = "x".repeat(100_000);
+    for text in [format!("{long} = 1\n"), format!("pinning = \"{long}\"\n"), format!("defaults.{long} = 1\n")] {
+        let error = refusal(&text);
+        assert!(error.len() < 1000 && error.contains("xxxx…"), "{error}");
+        assert!(error.contains("expected one of `"), "what is allowed is not cut: {error}");
+    }
+    let error = refusal("\"\\u001B[2J\\n\" = 1\n");
+    assert!(error.starts_with("line 1, column 1: unknown field `\\u{1b}[2J\\n`, expected one of `name`"), "{error}");
+}
+
 proptest! {
     #[test]
     fn any_text_is_refused_or_valid(text in any::<String>()) {

@@ -88,7 +88,7 @@ pub(super) fn losses(view: &View) -> String {
         losses.push("none".to_owned());
     }
     let mut line = format!("dead letters: {}", losses.join(", "));
-    let panics: u64 = view.workers.iter().map(|worker| worker.panics).sum();
+    let panics = view.workers.iter().fold(0_u64, |panics, worker| panics.saturating_add(worker.panics));
     for (what, number) in [("panics", panics), ("lost events", view.lost_events)] {
         if number > 0 {
             let _ = write!(line, "; {what}: {number}");

@@ -30,7 +30,7 @@ const FAINT: Style = Style::new().add_modifier(Modifier::DIM);
 pub(super) fn draw(frame: &mut Frame<'_>, state: &mut State) {
     let Rect { width, height, .. } = frame.area();
     let if_tall = |lines: u16, least: u16| if height >= least { lines } else { 0 };
-    let workers = state.view.as_ref().map_or(0, |view| view.workers.len() as u16 + 1);
+    let workers = state.view.as_ref().map_or(0, |view| lines_of_table(view.workers.len()));
     let losses = state.view.as_ref().map_or(1, |view| lines_of(&columns::losses(view), width).min(3));
     let [title, throughput, tables, lost, bottom] = Layout::vertical([
         Constraint::Length(1),
@@ -41,7 +41,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &mut State) {
     ])
     .areas(frame.area());
     // The workers have half of the room, or what the types of actors leave.
-    let types = state.view.as_ref().map_or(0, |view| view.actor_types.len() as u16 + 1);
+    let types = state.view.as_ref().map_or(0, |view| lines_of_table(view.actor_types.len()));
     let most = (tables.height / 2).max(tables.height.saturating_sub(types));
     let [upper, lower] = Layout::vertical([Constraint::Length(workers.min(most)), Constraint::Fill(1)]).areas(tables);
 
@@ -62,7 +62,17 @@ pub(super) fn draw(frame: &mut Frame<'_>, state: &mut State) {
 }
 
 fn lines_of(text: &str, width: u16) -> u16 {
-    text.chars().count().div_ceil(usize::from(width.max(1))) as u16
+    at_most_a_screen(text.chars().count().div_ceil(usize::from(width.max(1))))
+}
+
+/// The rows and the heading.
+fn lines_of_table(rows: usize) -> u16 {
+    at_most_a_screen(rows.saturating_add(1))
+}
+
+/// No screen has more lines.
+fn at_most_a_screen(lines: usize) -> u16 {
+    lines.try_into().unwrap_or(u16::MAX)
 }
 
 fn draw_title(frame: &mut Frame<'_>, area: Rect, state: &State) {

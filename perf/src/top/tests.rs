@@ -160,6 +160,41 @@ fn a_screen_of_any_size_is_drawn() {
     }
 }
 
+/// A server may say anything.
+#[test]
+fn numbers_beyond_all_and_more_rows_than_a_screen_has_are_shown() {
+    let Watched { mut first, mut second, .. } = watched();
+    for snapshot in [&mut first, &mut second] {
+        let mut worker = snapshot.workers[1].clone();
+        worker.stats = serde_json::from_value(serde_json::json!({
+            "core": u32::MAX, "actors": u64::MAX, "handled": 0, "sent": 0, "flushed": 0, "turns": 0, "idle_turns": 0,
+            "parks": 0, "dead_letters": {"stopped": u64::MAX, "full": u64::MAX}, "panics": u64::MAX,
+            "contained_panics": 0, "rescued_wakeups": 0, "lost_orders": 0, "local_ring_bytes": u64::MAX,
+            "ingress_bytes": u64::MAX, "lanes_bytes": u64::MAX, "local_ring_high_water_bytes": 0,
+            "outbox_high_water_bytes": 0, "mailbox_high_water": 0, "timers_high_water": 0,
+        }))
+        .unwrap();
+        snapshot.workers = vec![worker; usize::from(u16::MAX)];
+        snapshot.actor_types = vec![snapshot.actor_types[0].clone(); usize::from(u16::MAX)];
+    }
+    for worker in &mut second.workers {
+        (worker.stats.handled, worker.stats.turns, worker.stats.idle_turns) = (u64::MAX, 1, u64::MAX);
+    }
+    for (index, entry) in second.actor_types.iter_mut().enumerate() {
+        (entry.actor_type, entry.handled) = ((index / 2).to_string(), u64::MAX);
+    }
+    let view = View::between(&first, &second).unwrap();
+    assert_eq!(
+        (view.actors, view.workers[0].queued_bytes, view.workers[0].dead_letters),
+        (u64::MAX, u64::MAX, u64::MAX)
+    );
+    assert!(columns::text(&view).contains("panics: 18446744073709551615"));
+    let mut state = State::new();
+    hear(&mut state, &first);
+    hear(&mut state, &second);
+    assert!(drawn(&mut state, 80, 24)[0].starts_with("orders"));
+}
+
 #[test]
 fn keys_pause_sort_scroll_and_end() {
     let Watched { first, second, .. } = watched();

@@ -90,7 +90,7 @@ impl View {
             process: after.process,
             uptime_seconds: after.uptime_ns as f64 / 1e9,
             seconds,
-            actors: after.workers.iter().map(|worker| worker.stats.actors).sum(),
+            actors: sum(after.workers.iter().map(|worker| worker.stats.actors)),
             messages_per_second: rate(handled(before), handled(after), seconds),
             lost_events: after.lost_events,
             workers: workers.map(|(index, pair)| WorkerView::between(index, pair, seconds)).collect(),
@@ -101,7 +101,12 @@ impl View {
 }
 
 fn handled(snapshot: &Snapshot) -> u64 {
-    snapshot.workers.iter().map(|worker| worker.stats.handled).sum()
+    sum(snapshot.workers.iter().map(|worker| worker.stats.handled))
+}
+
+/// All together; what is beyond any number is the largest, for a server may say anything.
+fn sum(counts: impl Iterator<Item = u64>) -> u64 {
+    counts.fold(0, u64::saturating_add)
 }
 
 fn rate(before: u64, after: u64, seconds: f64) -> f64 {
@@ -124,7 +129,7 @@ impl WorkerView {
             turns_per_second: turns as f64 / seconds,
             messages_per_second: rate(old.handled, new.handled, seconds),
             parks_per_second: rate(old.parks, new.parks, seconds),
-            queued_bytes: new.local_ring_bytes + new.ingress_bytes,
+            queued_bytes: new.local_ring_bytes.saturating_add(new.ingress_bytes),
             lanes_bytes: new.lanes_bytes,
             waiting_p99_ns: p99(after.waiting_ns),
             handling_p99_ns: p99(after.handling_ns),
@@ -149,7 +154,7 @@ fn types_between(before: &Snapshot, after: &Snapshot, seconds: f64) -> Vec<Actor
     }
     let show = |(actor_type, entries): (&str, Vec<&ActorTypeSnapshot>)| {
         let was = |entry: &ActorTypeSnapshot| old.get(&(entry.worker, &entry.actor_type)).copied().unwrap_or(0);
-        let handled: u64 = entries.iter().map(|entry| entry.handled.saturating_sub(was(entry))).sum();
+        let handled = sum(entries.iter().map(|entry| entry.handled.saturating_sub(was(entry))));
         ActorTypeView {
             actor_type: actor_type.to_owned(),
             messages_per_second: handled as f64 / seconds,
@@ -165,8 +170,8 @@ fn types_between(before: &Snapshot, after: &Snapshot, seconds: f64) -> Vec<Actor
 
 fn dead_letters_between(before: &Snapshot, after: &Snapshot, seconds: f64) -> Vec<DeadLetterView> {
     let count = |snapshot: &Snapshot, reason| {
-        let inside = snapshot.workers.iter().map(|worker| worker.stats.dead_letters.get(reason)).sum::<u64>();
-        inside + snapshot.outside_dead_letters.get(reason)
+        let inside = snapshot.workers.iter().map(|worker| worker.stats.dead_letters.get(reason));
+        sum(inside.chain([snapshot.outside_dead_letters.get(reason)]))
     };
     let show = |reason: DeadLetterReason| {
         let (old, new) = (count(before, reason), count(after, reason));
