@@ -4,16 +4,19 @@
 //! is answered before, as most on one core are, needs none.
 
 use std::any::Any;
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::address::{ActorRef, Address, Tag};
 use crate::core::Core;
 use crate::dead_letter::DeadLetterReason;
+use crate::deadlock::Waiter;
+use crate::deadlock::waits::Wait;
 use crate::error::AskError;
 use crate::inline::Inline;
 use crate::message::WorkerMessage;
 use crate::reply::Reply;
-use crate::supervise::{Task, nanos};
+use crate::supervise::{Task, head_of, nanos};
 use crate::wheel::TimerKey;
 
 /// Bytes that the closure may capture which makes a message of an answer.
@@ -21,10 +24,17 @@ pub(crate) const MAP_WORDS: usize = 4;
 type Map = Inline<MAP_WORDS>;
 
 /// Which ask of a worker: an index, and which of its uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct AskKey {
     index: u32,
     generation: u32,
+}
+
+#[cfg(test)]
+impl AskKey {
+    pub(crate) fn new(index: u32) -> Self {
+        Self { index, generation: 0 }
+    }
 }
 
 /// An ask that waits for its answer.
@@ -41,6 +51,8 @@ struct Pending {
 struct Entry {
     generation: u32,
     pending: Option<Pending>,
+    /// Who was asked.
+    asked: Address,
 }
 
 /// The asks of one worker's actors.
@@ -69,11 +81,11 @@ impl Asks {
         self.untimed.len()
     }
 
-    fn insert(&mut self, pending: Pending) -> Result<AskKey, Pending> {
+    fn insert(&mut self, pending: Pending, asked: Address) -> Result<AskKey, Pending> {
         let index = match self.free.pop() {
             Some(index) => index,
             None if self.entries.len() < self.limit as usize => {
-                self.entries.push(Entry { generation: 0, pending: None });
+                self.entries.push(Entry { generation: 0, pending: None, asked });
                 self.free.reserve(self.entries.len());
                 self.entries.len() as u32 - 1
             }
@@ -81,7 +93,13 @@ impl Asks {
         };
         let entry = &mut self.entries[index as usize];
         entry.pending = Some(pending);
+        entry.asked = asked;
         Ok(AskKey { index, generation: entry.generation })
+    }
+
+    /// How many entries there are, used or not.
+    pub(crate) fn capacity(&self) -> usize {
+        self.entries.len()
     }
 
     fn get_mut(&mut self, key: AskKey) -> Option<&mut Pending> {
@@ -164,7 +182,7 @@ impl Core {
         };
         // Without a timer the ask might never end.
         let can_be_timed = self.timers.has_room_for(self.asks.untimed() + 1);
-        let inserted = if can_be_timed { self.asks.insert(pending) } else { Err(pending) };
+        let inserted = if can_be_timed { self.asks.insert(pending, to.address()) } else { Err(pending) };
         let key = match inserted {
             Ok(key) => key,
             Err(Pending { asker, map, fail, .. }) => return self.ask_later(asker, map, fail, AskError::TooMany),
@@ -185,7 +203,7 @@ impl Core {
                 continue;
             }
             let now_ns = *now_ns.get_or_insert_with(|| self.clock.now_ns());
-            let timer = self.arm_ask(key, now_ns.saturating_add(timeout_ns));
+            let timer = self.arm_ask(key, now_ns, timeout_ns);
             if let Some(pending) = self.asks.get_mut(key).filter(|_| timer.is_some()) {
                 pending.timer = timer;
             } else if let Some(Pending { asker, map, fail, .. }) = self.asks.remove(key) {
@@ -194,6 +212,25 @@ impl Core {
             }
         }
         self.asks.untimed = untimed;
+    }
+
+    /// Appends those asks in these entries to `found` that have waited for `at_least_ns`.
+    pub(crate) fn find_waits(&self, entries: Range<usize>, at_least_ns: u64, found: &mut Vec<Wait>) {
+        let now_ns = self.clock.now_ns();
+        let Some(entries) = self.asks.entries.get(entries.clone()).map(|slice| entries.zip(slice)) else { return };
+        for (index, Entry { generation, pending, asked }) in entries {
+            let Some(pending) = pending else { continue };
+            let Some(since_ns) = pending.timer.and_then(|timer| self.ask_timed_ns(timer)) else { continue };
+            if now_ns.saturating_sub(since_ns) < at_least_ns {
+                continue;
+            }
+            let Some(head) = self.slots.head(pending.asker).map(head_of) else { continue };
+            if head.incarnation == pending.incarnation && head.is_alive() {
+                let asker = Waiter { actor: head.me, actor_type: head.type_name() };
+                let ask = AskKey { index: index as u32, generation: *generation };
+                found.push(Wait { asker, asked: *asked, ask, since_ns });
+            }
+        }
     }
 
     /// Fails an ask that could not even be made, after the current message.

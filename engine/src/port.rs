@@ -217,6 +217,8 @@ impl Port {
         });
     }
 
+    #[cold]
+    #[inline(never)]
     fn bury<M>(&self, to: Address, message: M, reason: DeadLetterReason) {
         crate::handle::Handle::new(self.shared.clone()).bury(to, message, reason);
     }

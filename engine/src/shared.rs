@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::core::{Core, flag};
 use crate::dead_letter::{DeadLetterCounts, DeadLetterReason};
+use crate::deadlock::waits::ShownWaits;
 use crate::message::{MessageType, Of};
 use crate::names::Names;
 use crate::shutdown::Remains;
@@ -57,6 +58,7 @@ pub(crate) struct WorkerShared {
     pub(crate) commands: SegQueue<Command>,
     pub(crate) slots: SlotPool,
     pub(crate) stats: PublishedStats,
+    pub(crate) waits: ShownWaits,
     /// While the engine ends: what the worker did, and whether it is quiet; see [`quiet`](crate::shutdown).
     pub(crate) quiet: AtomicU64,
     /// How far the worker has come with the engine's phase.

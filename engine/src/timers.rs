@@ -32,7 +32,11 @@ enum Action {
     /// Makes and sends a message, again and again.
     Every(Box<Periodic>),
     /// Ends an ask.
-    Ask(AskKey),
+    Ask {
+        ask: AskKey,
+        /// When it was armed: at the end of the turn that the ask was made in.
+        timed_ns: u64,
+    },
     /// Ends the wait before a restart.
     Backoff,
 }
@@ -143,8 +147,18 @@ impl Core {
         self.timers.arm(deadline_ns, Timer { tag, incarnation, action: Action::Backoff }).is_ok()
     }
 
-    pub(crate) fn arm_ask(&mut self, key: AskKey, deadline_ns: u64) -> Option<TimerKey> {
-        self.timers.arm(deadline_ns, Timer { tag: Tag::WORKER, incarnation: 0, action: Action::Ask(key) }).ok()
+    pub(crate) fn arm_ask(&mut self, ask: AskKey, timed_ns: u64, timeout_ns: u64) -> Option<TimerKey> {
+        let action = Action::Ask { ask, timed_ns };
+        let timer = Timer { tag: Tag::WORKER, incarnation: 0, action };
+        self.timers.arm(timed_ns.saturating_add(timeout_ns), timer).ok()
+    }
+
+    /// When the timer of an ask was armed.
+    pub(crate) fn ask_timed_ns(&self, key: TimerKey) -> Option<u64> {
+        match self.timers.get(key)?.action {
+            Action::Ask { timed_ns, .. } => Some(timed_ns),
+            _ => None,
+        }
     }
 
     /// Fires what is due at `now_ns`.
@@ -176,7 +190,7 @@ impl Core {
         match self.timers.release(key).map(|timer| timer.action) {
             Some(Action::Once { message, fire }) if self.phase == Phase::Running => fire(self, tag, message),
             Some(Action::Once { message, .. }) => self.contain(|| drop(message)),
-            Some(Action::Ask(ask)) => self.ask_timed_out(ask),
+            Some(Action::Ask { ask, .. }) => self.ask_timed_out(ask),
             Some(Action::Backoff) => self.order(Task::BackoffOver { actor: tag, incarnation }),
             Some(Action::Every(_)) | None => {}
         }
