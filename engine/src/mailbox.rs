@@ -25,7 +25,8 @@ pub enum Overflow<M> {
     /// The message that waited longest is dropped.
     DropOldest,
     /// At most one message per key waits, the latest, in the place of the first; `capacity` is the number of keys.
-    /// One more key is treated as by [`Reject`](Self::Reject).
+    /// One more key is treated as by [`Reject`](Self::Reject). The key is asked for once per message; if that panics, the
+    /// message is a dead letter by [`Panicked`](crate::DeadLetterReason::Panicked), and no actor fails.
     Conflate(fn(&M) -> u64),
     /// The mailbox grows up to this many messages; then as [`Reject`](Self::Reject).
     Grow(usize),
@@ -73,28 +74,37 @@ pub(crate) struct Mailbox<M> {
     front: u64,
     /// For `Conflate`: the key of each message and its sequence number.
     keys: HashTable<(u64, u64)>,
+    /// The keys of the messages, in their order; none of those that came by their reserved room.
+    order: VecDeque<Option<u64>>,
     high_water: usize,
 }
 
 impl<M> Mailbox<M> {
     pub(crate) fn new(capacity: NonZeroUsize, overflow: Overflow<M>) -> Self {
         let capacity = capacity.get();
-        let keys = if matches!(overflow, Overflow::Conflate(_)) { 2 * capacity } else { 0 };
+        let is_keyed = matches!(overflow, Overflow::Conflate(_));
+        let (keys, order) = if is_keyed { (2 * capacity, capacity + RESERVED) } else { (0, 0) };
         Self {
             messages: VecDeque::with_capacity(capacity + RESERVED),
             capacity,
             overflow,
             front: 0,
             keys: HashTable::with_capacity(keys),
+            order: VecDeque::with_capacity(order),
             high_water: 0,
         }
     }
 
-    /// Puts a message in, by the policy.
-    pub(crate) fn put(&mut self, message: M) -> Put<M> {
-        if let Overflow::Conflate(key_of) = self.overflow {
-            return self.conflate(key_of(&message), message);
+    /// What gives a message's key, if messages with one key are conflated.
+    pub(crate) fn key_of(&self) -> Option<fn(&M) -> u64> {
+        match self.overflow {
+            Overflow::Conflate(key_of) => Some(key_of),
+            _ => None,
         }
+    }
+
+    /// Puts a message in, by the policy, which is not `Conflate`.
+    pub(crate) fn put(&mut self, message: M) -> Put<M> {
         if self.messages.len() < self.capacity {
             self.push(message);
             return Put::Stored;
@@ -121,6 +131,9 @@ impl<M> Mailbox<M> {
         if self.messages.len() >= self.capacity + RESERVED {
             return Err(message);
         }
+        if self.key_of().is_some() {
+            self.order.push_back(None);
+        }
         self.push(message);
         Ok(())
     }
@@ -130,7 +143,8 @@ impl<M> Mailbox<M> {
         self.high_water = self.high_water.max(self.messages.len());
     }
 
-    fn conflate(&mut self, key: u64, message: M) -> Put<M> {
+    /// Puts a message with this key in, if messages are conflated.
+    pub(crate) fn conflate(&mut self, key: u64, message: M) -> Put<M> {
         if let Some((_, sequence)) = self.keys.find(hash(key), |entry| entry.0 == key) {
             let place = (sequence - self.front) as usize;
             return Put::Conflated(std::mem::replace(&mut self.messages[place], message));
@@ -140,6 +154,7 @@ impl<M> Mailbox<M> {
         }
         let sequence = self.front + self.messages.len() as u64;
         self.keys.insert_unique(hash(key), (key, sequence), |entry| hash(entry.0));
+        self.order.push_back(Some(key));
         self.push(message);
         Put::Stored
     }
@@ -148,8 +163,8 @@ impl<M> Mailbox<M> {
     #[inline]
     pub(crate) fn take(&mut self) -> Option<M> {
         let message = self.messages.pop_front()?;
-        if let Overflow::Conflate(key_of) = self.overflow {
-            let (key, sequence) = (key_of(&message), self.front);
+        if let Some(key) = self.order.pop_front().flatten() {
+            let sequence = self.front;
             if let Ok(entry) = self.keys.find_entry(hash(key), |entry| *entry == (key, sequence)) {
                 entry.remove();
             }
@@ -209,6 +224,10 @@ mod tests {
         Mailbox::new(NonZeroUsize::new(capacity).unwrap(), overflow)
     }
 
+    fn put(mailbox: &mut Mailbox<u64>, n: u64) -> Put<u64> {
+        mailbox.conflate(n % 10, n)
+    }
+
     fn all(mailbox: &mut Mailbox<u64>) -> Vec<u64> {
         std::iter::from_fn(|| mailbox.take()).collect()
     }
@@ -239,13 +258,13 @@ mod tests {
     #[test]
     fn conflation_keeps_the_latest_in_the_place_of_the_first() {
         let mut mailbox = mailbox(2, Overflow::Conflate(|n| n % 10));
-        assert!(matches!(mailbox.put(1), Put::Stored));
-        assert!(matches!(mailbox.put(2), Put::Stored));
-        assert!(matches!(mailbox.put(11), Put::Conflated(1)));
-        assert!(matches!(mailbox.put(3), Put::Rejected(3)));
+        assert!(matches!(put(&mut mailbox, 1), Put::Stored));
+        assert!(matches!(put(&mut mailbox, 2), Put::Stored));
+        assert!(matches!(put(&mut mailbox, 11), Put::Conflated(1)));
+        assert!(matches!(put(&mut mailbox, 3), Put::Rejected(3)));
         assert_eq!(mailbox.take(), Some(11));
-        assert!(matches!(mailbox.put(21), Put::Stored), "the key has gone with its message");
-        assert!(matches!(mailbox.put(12), Put::Conflated(2)));
+        assert!(matches!(put(&mut mailbox, 21), Put::Stored), "the key has gone with its message");
+        assert!(matches!(put(&mut mailbox, 12), Put::Conflated(2)));
         assert_eq!(all(&mut mailbox), [12, 21]);
     }
 

@@ -159,7 +159,19 @@ impl Core {
 
     /// Puts a message into an actor's mailbox, by its policy; what the policy drops becomes a dead letter.
     pub(crate) fn put<M>(&mut self, to: Address, mailbox: &mut Mailbox<M>, message: M) -> Result<(), Refused<M>> {
-        match mailbox.put(message) {
+        let put = match mailbox.key_of() {
+            None => mailbox.put(message),
+            Some(key_of) => match catch_unwind(AssertUnwindSafe(|| key_of(&message))) {
+                Ok(key) => mailbox.conflate(key, message),
+                // The function is neither the sender's nor a handler: nobody fails.
+                Err(panic) => {
+                    self.count_contained(panic);
+                    self.bury(to, message, DeadLetterReason::Panicked);
+                    return Ok(());
+                }
+            },
+        };
+        match put {
             Put::Stored => {}
             Put::Conflated(older) => self.bury(to, older, DeadLetterReason::Conflated),
             Put::DroppedOldest(oldest) => self.bury(to, oldest, DeadLetterReason::DroppedOldest),
