@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::bus::BusReader;
 use crate::deadlock::watchdog::CycleWatchdog;
 use crate::event::SystemEvent;
+use crate::failure::contained;
 use crate::shared::{Phase, Shared};
 use crate::stop::StopReason;
 
@@ -31,12 +32,13 @@ impl Monitor {
             let mut watchdog = Watchdog::new(&shared);
             let mut cycles = CycleWatchdog::new(&shared);
             while !stopped.load(Ordering::Acquire) {
-                log_events(&mut log);
+                // A subscriber of the log that panics loses what it was shown; the log goes on.
+                contained(|| log_events(&mut log));
                 watchdog.look(&shared);
                 cycles.look(&shared);
                 thread::park_timeout(INTERVAL);
             }
-            log_events(&mut log);
+            contained(|| log_events(&mut log));
         })?;
         Ok(Self { thread: Some(thread), stop })
     }
@@ -47,7 +49,7 @@ impl Drop for Monitor {
         self.stop.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
-            // Only a subscriber of the log could make it panic; the engine's end is not the place to pass that on.
+            // The engine's end is not the place to pass a panic on.
             let _ = thread.join();
         }
     }

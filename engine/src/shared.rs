@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::core::{Core, flag};
 use crate::dead_letter::{DeadLetterCounts, DeadLetterReason};
 use crate::deadlock::waits::ShownWaits;
+use crate::failure::contained;
 use crate::message::{MessageType, Of};
 use crate::names::Names;
 use crate::shutdown::Remains;
@@ -166,7 +167,9 @@ impl Shared {
 
     /// Publishes an event from a thread that is not a worker.
     pub(crate) fn publish<E: Send + Sync + 'static>(&self, event: E) -> bool {
-        let published = self.publisher.lock().publish(event);
+        let (published, replaced) = self.publisher.lock().publish(event);
+        // It is not the caller's, and no worker's to count.
+        contained(|| drop(replaced));
         if published {
             self.ring_subscribers(&self.bus);
         }
