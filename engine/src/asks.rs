@@ -14,7 +14,7 @@ use crate::deadlock::Waiter;
 use crate::deadlock::waits::Wait;
 use crate::error::AskError;
 use crate::inline::Inline;
-use crate::message::WorkerMessage;
+use crate::message::{Of, WorkerMessage};
 use crate::reply::Reply;
 use crate::supervise::{Task, head_of, nanos};
 use crate::wheel::TimerKey;
@@ -145,6 +145,23 @@ impl WorkerMessage for Unanswered {
     }
 }
 
+/// An ask that could not be made, on its way back.
+struct FailedAsk {
+    pending: Pending,
+    error: AskError,
+}
+
+// SAFETY: it is pushed into the local ring alone, which stays on its worker's thread.
+unsafe impl Send for FailedAsk {}
+
+impl WorkerMessage for FailedAsk {
+    fn run(self, core: &mut Core) {
+        if let Some(Pending { asker, map, fail, .. }) = core.resume_asker(self.pending) {
+            fail(core, asker, map, self.error);
+        }
+    }
+}
+
 impl Core {
     /// Asks `to` for a `T`; the answer, or why there is none, arrives at the current actor as `map` makes it.
     pub(crate) fn ask<N, T, M, F>(
@@ -174,8 +191,8 @@ impl Core {
                 }
             },
             fail: |core, asker, map, error| {
-                if let Some(map) = map.take::<F>() {
-                    let message = map(Err(error));
+                let Some(map) = map.take::<F>() else { return };
+                if let Some(message) = core.made(asker, || map(Err(error))) {
                     core.deliver(asker, message);
                 }
             },
@@ -185,7 +202,7 @@ impl Core {
         let inserted = if can_be_timed { self.asks.insert(pending, to.address()) } else { Err(pending) };
         let key = match inserted {
             Ok(key) => key,
-            Err(Pending { asker, map, fail, .. }) => return self.ask_later(asker, map, fail, AskError::TooMany),
+            Err(pending) => return self.ask_later(pending, AskError::TooMany),
         };
         self.asks.untimed.push((key, nanos(timeout)));
         let message = make(Reply::to_actor(self.home, key));
@@ -206,9 +223,9 @@ impl Core {
             let timer = self.arm_ask(key, now_ns, timeout_ns);
             if let Some(pending) = self.asks.get_mut(key).filter(|_| timer.is_some()) {
                 pending.timer = timer;
-            } else if let Some(Pending { asker, map, fail, .. }) = self.asks.remove(key) {
+            } else if let Some(pending) = self.asks.remove(key) {
                 // The wait before a restart took the room, which it does not leave to asks.
-                self.ask_later(asker, map, fail, AskError::TooMany);
+                self.ask_later(pending, AskError::TooMany);
             }
         }
         self.asks.untimed = untimed;
@@ -233,16 +250,16 @@ impl Core {
         }
     }
 
-    /// Fails an ask that could not even be made, after the current message.
+    /// Fails an ask that could not even be made: behind what is in the local ring, so that an actor which asks again and
+    /// again leaves the others their turns.
     #[cold]
-    fn ask_later(&mut self, asker: Tag, map: Map, fail: fn(&mut Core, Tag, Map, AskError), error: AskError) {
-        self.order(Task::Call(Box::new(move |core| {
-            if let Some(head) = core.slots.head(asker) {
-                core.current.tag = asker;
-                core.current.head = Some(head);
-                fail(core, asker, map, error);
-            }
-        })));
+    fn ask_later(&mut self, pending: Pending, error: AskError) {
+        let failed = FailedAsk { pending, error };
+        // SAFETY: `Of` describes the message; it stays on this worker.
+        let pushed = unsafe { self.local.push_reserved(Of::<FailedAsk>::WORKER, Tag::WORKER.0, failed) };
+        if let Err(failed) = pushed {
+            self.order(Task::Call(Box::new(move |core| failed.run(core))));
+        }
     }
 
     /// Takes the ask out, if it still waits and its actor still lives the same life, and makes that actor the current
@@ -252,6 +269,11 @@ impl Core {
         if let Some(timer) = pending.timer {
             self.timers.cancel(timer);
         }
+        self.resume_asker(pending)
+    }
+
+    /// Makes the actor that asked the current one, if it still lives the same life.
+    fn resume_asker(&mut self, pending: Pending) -> Option<Pending> {
         let head = self.slots.head(pending.asker);
         // SAFETY: the table's heads are valid, and the borrow ends at once.
         let head = head.filter(|head| unsafe { head.as_ref() }.incarnation == pending.incarnation);
@@ -291,6 +313,15 @@ impl Core {
     pub(crate) fn ask_timed_out(&mut self, key: AskKey) {
         if let Some(Pending { asker, map, fail, .. }) = self.end_ask(key) {
             fail(self, asker, map, AskError::TimedOut);
+        }
+    }
+
+    /// Drops all asks, as the worker ends.
+    pub(crate) fn drop_asks(&mut self) {
+        for n in 0..self.asks.entries.len() {
+            if let Some(pending) = self.asks.entries[n].pending.take() {
+                self.contain(|| drop(pending));
+            }
         }
     }
 

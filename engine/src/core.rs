@@ -303,7 +303,13 @@ impl Core {
         self.current.head = None;
         while let Some(task) = self.tasks.pop_front() {
             self.counters.steps += 1;
-            self.do_task(task);
+            // Whoever has tasks done goes on behind them, where it was: a panic there is not to end what it does.
+            let reading = (self.reader, self.is_reserved, self.limit, self.interrupted_limit);
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.do_task(task))) {
+                self.recover(panic);
+                (self.reader, self.is_reserved, self.limit, self.interrupted_limit) = reading;
+            }
+            self.current.head = None;
         }
         if let Some(limit) = self.interrupted_limit.take() {
             self.limit = limit;

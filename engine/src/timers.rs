@@ -92,7 +92,11 @@ impl Core {
         mut make: impl FnMut() -> M + 'static,
     ) -> Result<TimerKey, TimerLimit> {
         let limit = TimerLimit { limit: self.shared.config.max_timers };
-        let fire: PeriodicFire = Box::new(move |core, tag| core.deliver(tag, make()));
+        let fire: PeriodicFire = Box::new(move |core, tag| {
+            if let Some(message) = core.made(tag, &mut make) {
+                core.deliver(tag, message);
+            }
+        });
         let scheduled_ns = self.clock.now_ns().saturating_add(nanos(first));
         let periodic = Periodic { period_ns: nanos(period).max(1), scheduled_ns, missed, fire };
         self.arm_for_current(first, Action::Every(Box::new(periodic))).map_err(|_| limit)
@@ -184,6 +188,9 @@ impl Core {
             }
             if let Some(Timer { action: Action::Every(periodic), .. }) = self.timers.get_mut(key) {
                 periodic.fire = fire;
+            } else {
+                // It was cancelled meanwhile.
+                self.contain(|| drop(fire));
             }
             return;
         }
