@@ -16,8 +16,7 @@ use std::marker::PhantomData;
 ///
 /// A node is a number of this process alone: every engine that is started takes the next one, so that an address of
 /// one engine means nothing to another, and a bridge can take one for each peer that it reaches.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(test, derive(Debug))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Home(pub(crate) u64);
 
 const PRIVATE: u64 = 1 << 31;
@@ -99,6 +98,11 @@ impl Address {
     #[must_use]
     pub const fn slot(self) -> u32 {
         self.tag.slot()
+    }
+
+    /// A number for sorting.
+    pub(crate) const fn rank(self) -> (u64, u64) {
+        (self.home.0, self.tag.0)
     }
 
     /// Which of the slot's tenants this is, counted from 1.

@@ -4,16 +4,19 @@
 //! is answered before, as most on one core are, needs none.
 
 use std::any::Any;
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::address::{ActorRef, Address, Tag};
 use crate::core::Core;
 use crate::dead_letter::DeadLetterReason;
+use crate::deadlock::Waiter;
+use crate::deadlock::waits::Wait;
 use crate::error::AskError;
 use crate::inline::Inline;
-use crate::message::WorkerMessage;
+use crate::message::{Of, WorkerMessage};
 use crate::reply::Reply;
-use crate::supervise::{Task, nanos};
+use crate::supervise::{Task, head_of, nanos};
 use crate::wheel::TimerKey;
 
 /// Bytes that the closure may capture which makes a message of an answer.
@@ -21,10 +24,17 @@ pub(crate) const MAP_WORDS: usize = 4;
 type Map = Inline<MAP_WORDS>;
 
 /// Which ask of a worker: an index, and which of its uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct AskKey {
     index: u32,
     generation: u32,
+}
+
+#[cfg(test)]
+impl AskKey {
+    pub(crate) fn new(index: u32) -> Self {
+        Self { index, generation: 0 }
+    }
 }
 
 /// An ask that waits for its answer.
@@ -41,6 +51,8 @@ struct Pending {
 struct Entry {
     generation: u32,
     pending: Option<Pending>,
+    /// Who was asked.
+    asked: Address,
 }
 
 /// The asks of one worker's actors.
@@ -69,11 +81,11 @@ impl Asks {
         self.untimed.len()
     }
 
-    fn insert(&mut self, pending: Pending) -> Result<AskKey, Pending> {
+    fn insert(&mut self, pending: Pending, asked: Address) -> Result<AskKey, Pending> {
         let index = match self.free.pop() {
             Some(index) => index,
             None if self.entries.len() < self.limit as usize => {
-                self.entries.push(Entry { generation: 0, pending: None });
+                self.entries.push(Entry { generation: 0, pending: None, asked });
                 self.free.reserve(self.entries.len());
                 self.entries.len() as u32 - 1
             }
@@ -81,7 +93,13 @@ impl Asks {
         };
         let entry = &mut self.entries[index as usize];
         entry.pending = Some(pending);
+        entry.asked = asked;
         Ok(AskKey { index, generation: entry.generation })
+    }
+
+    /// How many entries there are, used or not.
+    pub(crate) fn capacity(&self) -> usize {
+        self.entries.len()
     }
 
     fn get_mut(&mut self, key: AskKey) -> Option<&mut Pending> {
@@ -127,6 +145,23 @@ impl WorkerMessage for Unanswered {
     }
 }
 
+/// An ask that could not be made, on its way back.
+struct FailedAsk {
+    pending: Pending,
+    error: AskError,
+}
+
+// SAFETY: it is pushed into the local ring alone, which stays on its worker's thread.
+unsafe impl Send for FailedAsk {}
+
+impl WorkerMessage for FailedAsk {
+    fn run(self, core: &mut Core) {
+        if let Some(Pending { asker, map, fail, .. }) = core.resume_asker(self.pending) {
+            fail(core, asker, map, self.error);
+        }
+    }
+}
+
 impl Core {
     /// Asks `to` for a `T`; the answer, or why there is none, arrives at the current actor as `map` makes it.
     pub(crate) fn ask<N, T, M, F>(
@@ -156,18 +191,18 @@ impl Core {
                 }
             },
             fail: |core, asker, map, error| {
-                if let Some(map) = map.take::<F>() {
-                    let message = map(Err(error));
+                let Some(map) = map.take::<F>() else { return };
+                if let Some(message) = core.made(asker, || map(Err(error))) {
                     core.deliver(asker, message);
                 }
             },
         };
         // Without a timer the ask might never end.
         let can_be_timed = self.timers.has_room_for(self.asks.untimed() + 1);
-        let inserted = if can_be_timed { self.asks.insert(pending) } else { Err(pending) };
+        let inserted = if can_be_timed { self.asks.insert(pending, to.address()) } else { Err(pending) };
         let key = match inserted {
             Ok(key) => key,
-            Err(Pending { asker, map, fail, .. }) => return self.ask_later(asker, map, fail, AskError::TooMany),
+            Err(pending) => return self.ask_later(pending, AskError::TooMany),
         };
         self.asks.untimed.push((key, nanos(timeout)));
         let message = make(Reply::to_actor(self.home, key));
@@ -185,27 +220,46 @@ impl Core {
                 continue;
             }
             let now_ns = *now_ns.get_or_insert_with(|| self.clock.now_ns());
-            let timer = self.arm_ask(key, now_ns.saturating_add(timeout_ns));
+            let timer = self.arm_ask(key, now_ns, timeout_ns);
             if let Some(pending) = self.asks.get_mut(key).filter(|_| timer.is_some()) {
                 pending.timer = timer;
-            } else if let Some(Pending { asker, map, fail, .. }) = self.asks.remove(key) {
+            } else if let Some(pending) = self.asks.remove(key) {
                 // The wait before a restart took the room, which it does not leave to asks.
-                self.ask_later(asker, map, fail, AskError::TooMany);
+                self.ask_later(pending, AskError::TooMany);
             }
         }
         self.asks.untimed = untimed;
     }
 
-    /// Fails an ask that could not even be made, after the current message.
-    #[cold]
-    fn ask_later(&mut self, asker: Tag, map: Map, fail: fn(&mut Core, Tag, Map, AskError), error: AskError) {
-        self.order(Task::Call(Box::new(move |core| {
-            if let Some(head) = core.slots.head(asker) {
-                core.current.tag = asker;
-                core.current.head = Some(head);
-                fail(core, asker, map, error);
+    /// Appends those asks in these entries to `found` that have waited for `at_least_ns`.
+    pub(crate) fn find_waits(&self, entries: Range<usize>, at_least_ns: u64, found: &mut Vec<Wait>) {
+        let now_ns = self.clock.now_ns();
+        let Some(entries) = self.asks.entries.get(entries.clone()).map(|slice| entries.zip(slice)) else { return };
+        for (index, Entry { generation, pending, asked }) in entries {
+            let Some(pending) = pending else { continue };
+            let Some(since_ns) = pending.timer.and_then(|timer| self.ask_timed_ns(timer)) else { continue };
+            if now_ns.saturating_sub(since_ns) < at_least_ns {
+                continue;
             }
-        })));
+            let Some(head) = self.slots.head(pending.asker).map(head_of) else { continue };
+            if head.incarnation == pending.incarnation && head.is_alive() {
+                let asker = Waiter { actor: head.me, actor_type: head.type_name() };
+                let ask = AskKey { index: index as u32, generation: *generation };
+                found.push(Wait { asker, asked: *asked, ask, since_ns });
+            }
+        }
+    }
+
+    /// Fails an ask that could not even be made: behind what is in the local ring, so that an actor which asks again and
+    /// again leaves the others their turns.
+    #[cold]
+    fn ask_later(&mut self, pending: Pending, error: AskError) {
+        let failed = FailedAsk { pending, error };
+        // SAFETY: `Of` describes the message; it stays on this worker.
+        let pushed = unsafe { self.local.push_reserved(Of::<FailedAsk>::WORKER, Tag::WORKER.0, failed) };
+        if let Err(failed) = pushed {
+            self.order(Task::Call(Box::new(move |core| failed.run(core))));
+        }
     }
 
     /// Takes the ask out, if it still waits and its actor still lives the same life, and makes that actor the current
@@ -215,6 +269,11 @@ impl Core {
         if let Some(timer) = pending.timer {
             self.timers.cancel(timer);
         }
+        self.resume_asker(pending)
+    }
+
+    /// Makes the actor that asked the current one, if it still lives the same life.
+    fn resume_asker(&mut self, pending: Pending) -> Option<Pending> {
         let head = self.slots.head(pending.asker);
         // SAFETY: the table's heads are valid, and the borrow ends at once.
         let head = head.filter(|head| unsafe { head.as_ref() }.incarnation == pending.incarnation);
@@ -254,6 +313,15 @@ impl Core {
     pub(crate) fn ask_timed_out(&mut self, key: AskKey) {
         if let Some(Pending { asker, map, fail, .. }) = self.end_ask(key) {
             fail(self, asker, map, AskError::TimedOut);
+        }
+    }
+
+    /// Drops all asks, as the worker ends.
+    pub(crate) fn drop_asks(&mut self) {
+        for n in 0..self.asks.entries.len() {
+            if let Some(pending) = self.asks.entries[n].pending.take() {
+                self.contain(|| drop(pending));
+            }
         }
     }
 

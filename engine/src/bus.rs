@@ -13,6 +13,7 @@ use disruptor::{BusySpin, EventPoller, MultiConsumerBarrier, MultiProducer, Mult
 use crate::address::Tag;
 use crate::core::Core;
 use crate::event::SystemEvent;
+use crate::failure::contained;
 use crate::inline::Inline;
 
 /// The most bytes that an event may have.
@@ -21,6 +22,13 @@ const EVENT_WORDS: usize = 9;
 
 /// A slot of the ring.
 struct Slot(Option<Inline<EVENT_WORDS>>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        // The ring drops all that is left in it: a panic there would end the process if another event had one too.
+        contained(|| drop(self.0.take()));
+    }
+}
 
 // SAFETY: only `Bus::publish` fills a slot, with a value that is `Send`.
 unsafe impl Send for Slot {}
@@ -112,7 +120,8 @@ impl WorkerBus {
 impl Core {
     /// Publishes an event, and rings for the workers where somebody subscribes. Never waits.
     pub(crate) fn publish_event<E: Send + Sync + 'static>(&mut self, event: E) -> bool {
-        let published = self.bus.publisher.publish(event);
+        let (published, replaced) = self.bus.publisher.publish(event);
+        self.contain(|| drop(replaced));
         if published {
             self.shared.ring_subscribers(self.bus.publisher.shared());
         }
@@ -129,7 +138,8 @@ impl Core {
         // SAFETY: the head is the current actor's; only its state is borrowed by its handler.
         let incarnation = unsafe { head.as_ref() }.incarnation;
         let deliver: Deliver = Box::new(move |core, actor, event| {
-            if let Some(message) = event.get::<E>().and_then(&mut map) {
+            let Some(event) = event.get::<E>() else { return };
+            if let Some(message) = core.made(actor, || map(event)).flatten() {
                 core.deliver(actor, message);
             }
         });
@@ -140,6 +150,13 @@ impl Core {
             deliver,
         });
         self.bus.publisher.shared.subscribed[self.index].store(true, Ordering::Release);
+    }
+
+    /// Drops all subscriptions, as the worker ends.
+    pub(crate) fn drop_subscriptions(&mut self) {
+        for subscription in std::mem::take(&mut self.bus.subscriptions) {
+            self.contain(|| drop(subscription));
+        }
     }
 
     /// Hands the events that came to the subscribers on this worker.
@@ -201,14 +218,15 @@ pub(crate) fn bus(capacity: usize, workers: usize) -> (Publisher, Vec<BusReader>
 }
 
 impl Publisher {
-    /// Publishes an event, unless the ring is full. Returns whether it fitted.
-    pub(crate) fn publish<E: Send + Sync + 'static>(&mut self, event: E) -> bool {
+    /// Publishes an event, unless the ring is full. Returns whether it fitted, and what is to be dropped: it or the one
+    /// that it replaced, whose drop may panic.
+    pub(crate) fn publish<E: Send + Sync + 'static>(&mut self, event: E) -> (bool, Option<impl Sized + use<E>>) {
         let mut event = Slot(Some(Inline::new(event)));
         let published = self.producer.try_publish(|slot| std::mem::swap(slot, &mut event)).is_ok();
         if !published {
             self.shared.lost.fetch_add(1, Ordering::Relaxed);
         }
-        published
+        (published, event.0.take())
     }
 
     pub(crate) fn shared(&self) -> &Arc<BusShared> {

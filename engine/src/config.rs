@@ -111,6 +111,9 @@ pub struct Config {
     /// A worker that has not finished a turn for so long is reported, in milliseconds: 1 to 86,400,000 (a day).
     /// Default 1000.
     pub stall_threshold_ms: u32,
+    /// Actors that wait on each other's answers for so long are reported, in milliseconds: 0 to 86,400,000 (a day), where
+    /// 0 means that nobody looks. An ask that ends sooner, by its timeout, is in no report. Default 1000.
+    pub wait_cycle_threshold_ms: u32,
     /// Whether latencies are recorded in histograms. Default `false`.
     pub histograms: bool,
     /// Whether the process's memory is locked, so that it is never paged out. Default `false`.
@@ -148,6 +151,7 @@ impl Default for Config {
             event_capacity: 8192,
             ask_timeout_ms: 5000,
             stall_threshold_ms: 1000,
+            wait_cycle_threshold_ms: 1000,
             histograms: false,
             lock_memory: false,
             huge_pages: false,
@@ -165,6 +169,10 @@ impl Config {
     #[must_use]
     pub fn worker(&self, index: usize) -> Option<WorkerSettings> {
         self.workers.get(index).map(|worker| worker.resolve(&self.defaults))
+    }
+
+    pub(crate) fn wait_cycle_threshold_ns(&self) -> u64 {
+        u64::from(self.wait_cycle_threshold_ms) * 1_000_000
     }
 
     /// The settings of all workers in order, with the defaults filled in.

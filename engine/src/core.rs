@@ -21,6 +21,7 @@ use crate::cell::{Head, Lifecycle};
 use crate::clock::Clock;
 use crate::config::WorkerSettings;
 use crate::dead_letter::DeadLetterReason;
+use crate::deadlock::waits::WaitScan;
 use crate::event::SystemEvent;
 use crate::inbound::Inbound;
 use crate::message::MessageType;
@@ -78,6 +79,7 @@ pub(crate) struct Core {
     pub(crate) local_sent_ns: Option<u64>,
     pub(crate) timers: Timers,
     pub(crate) asks: Asks,
+    pub(crate) wait_scan: WaitScan,
     pub(crate) bus: WorkerBus,
     pub(crate) orphans: Rc<Orphans>,
 
@@ -101,6 +103,8 @@ pub(crate) mod flag {
     pub(crate) const EVENTS: u8 = 2;
     /// The engine's phase changed.
     pub(crate) const PHASE: u8 = 3;
+    /// Somebody wants to know who waits for whom.
+    pub(crate) const WAITS: u8 = 4;
 }
 
 /// How often a busy worker looks at the clock and at the event bus, in turns.
@@ -155,6 +159,7 @@ impl Core {
             local_sent_ns: None,
             timers: Timers::new(config, now_ns),
             asks: Asks::new(config.max_asks),
+            wait_scan: WaitScan::default(),
             bus: WorkerBus::new(bus.0, bus.1),
             orphans: Rc::new(Orphans::default()),
             clock: shared.clock.clone(),
@@ -270,6 +275,7 @@ impl Core {
                 self.watch_ingress();
             }
             Signal::Flag(flag::EVENTS) => self.poll_events(),
+            Signal::Flag(flag::WAITS) => self.look_at_waits(),
             Signal::Flag(_) => self.look_at_phase(),
         });
         self.counters.steps += 1;
@@ -297,7 +303,13 @@ impl Core {
         self.current.head = None;
         while let Some(task) = self.tasks.pop_front() {
             self.counters.steps += 1;
-            self.do_task(task);
+            // Whoever has tasks done goes on behind them, where it was: a panic there is not to end what it does.
+            let reading = (self.reader, self.is_reserved, self.limit, self.interrupted_limit);
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.do_task(task))) {
+                self.recover(panic);
+                (self.reader, self.is_reserved, self.limit, self.interrupted_limit) = reading;
+            }
+            self.current.head = None;
         }
         if let Some(limit) = self.interrupted_limit.take() {
             self.limit = limit;

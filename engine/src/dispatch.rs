@@ -142,8 +142,8 @@ impl Core {
 
     /// Runs foreign code that is nobody's handler; its panic is counted and goes no further.
     pub(crate) fn contain(&mut self, run: impl FnOnce()) {
-        if catch_unwind(AssertUnwindSafe(run)).is_err() {
-            self.counters.contained_panics += 1;
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
+            self.count_contained(panic);
         }
     }
 }

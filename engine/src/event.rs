@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::address::Address;
 use crate::dead_letter::DeadLetterReason;
+use crate::deadlock::WaitCycle;
 use crate::stop::StopReason;
 
 /// Something that happened in the engine. Subscribe with [`Context::subscribe`](crate::Context::subscribe); the log gets
@@ -69,6 +70,15 @@ pub enum SystemEvent {
         worker: usize,
         /// For how long by now.
         stalled: Duration,
+    },
+    /// Actors wait on each other: each has asked the next, and the last the first, and none has got its answer. Reported
+    /// once, when all of them have waited for
+    /// [`wait_cycle_threshold_ms`](crate::Config::wait_cycle_threshold_ms); see [`WaitCycle`].
+    WaitCycle {
+        /// Who.
+        cycle: WaitCycle,
+        /// For how long all of them have waited by now.
+        waiting: Duration,
     },
     /// A worker runs on a core other than it was told to, because pinning is best-effort and failed.
     Unpinned {

@@ -5,6 +5,7 @@
 //! messages are held, and handled first when it runs again, so that the order of each sender holds.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +39,7 @@ impl Core {
             self.fail_actor(head, panic);
             self.rest_of_mailbox(tag);
         } else {
-            self.counters.contained_panics += 1;
+            self.count_contained(panic);
         }
         self.counters.steps += 1;
         if let Some(limit) = self.interrupted_limit.take() {
@@ -46,10 +47,38 @@ impl Core {
         }
     }
 
+    /// Runs what makes a message that nobody has sent, on behalf of an actor. If it panics the actor fails, and there is no
+    /// dead letter: no message was lost.
+    pub(crate) fn made<R>(&mut self, by: Tag, make: impl FnOnce() -> R) -> Option<R> {
+        match catch_unwind(AssertUnwindSafe(make)) {
+            Ok(made) => Some(made),
+            Err(panic) => {
+                self.fail_maker(by, panic);
+                None
+            }
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn fail_maker(&mut self, by: Tag, panic: Box<dyn Any + Send>) {
+        self.counters.steps += 1;
+        let Some(head) = self.slots.head(by) else { return self.count_contained(panic) };
+        self.current.head = None;
+        self.fail_actor(head, panic);
+        self.rest_of_mailbox(by);
+    }
+
+    /// Counts a panic that fails nobody.
+    #[cold]
+    pub(crate) fn count_contained(&mut self, panic: Box<dyn Any + Send>) {
+        self.counters.contained_panics += 1 + discard(panic);
+    }
+
     /// After a panic of the actor: drops its state, then lets its policy decide.
     pub(crate) fn fail_actor(&mut self, head: NonNull<Head>, panic: Box<dyn Any + Send>) {
         let message = panic_message(&*panic);
-        self.contain(|| drop(panic));
+        self.counters.contained_panics += discard(panic);
         self.counters.panics += 1;
         self.drop_state(head);
         self.decide(head, message);
@@ -187,6 +216,25 @@ impl Core {
     pub(crate) fn has_held_messages(&self) -> bool {
         self.slots.heads().any(|head| self.has_queued(head))
     }
+}
+
+/// Drops what a panic carried, which may panic as it is dropped, with something that may do the same. Returns how many
+/// panics that were. One that goes on and on is let go of undropped.
+pub(crate) fn discard(mut panic: Box<dyn Any + Send>) -> u64 {
+    const PANICS_MAX: u64 = 8;
+    for panics in 0..PANICS_MAX {
+        match catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+            Ok(()) => return panics,
+            Err(next) => panic = next,
+        }
+    }
+    std::mem::forget(panic);
+    PANICS_MAX
+}
+
+/// Runs foreign code that is nobody's handler. Returns how many panics that were.
+pub(crate) fn contained(run: impl FnOnce()) -> u64 {
+    catch_unwind(AssertUnwindSafe(run)).map_or_else(|panic| 1 + discard(panic), |()| 0)
 }
 
 /// What a panic said, if it said it in words.

@@ -6,11 +6,16 @@ use std::time::Duration;
 
 use crate::bus::BusReader;
 use crate::core::{Core, Parts};
+use crate::deadlock::WaitCycle;
+use crate::deadlock::cycles::cycles;
+use crate::deadlock::waits::Wait;
+use crate::deadlock::watchdog::HostWatchdog;
 use crate::handle::Handle;
 use crate::monitor::log_events;
 use crate::shared::Shared;
 use crate::shutdown::{Ending, Report, ShutdownError};
 use crate::stats::Stats;
+use crate::supervise::nanos;
 use crate::worker::Worker;
 
 /// A worker that has not been given to a thread yet; see [`Builder::seats`](crate::Builder::seats).
@@ -65,12 +70,14 @@ impl fmt::Debug for Seat {
 pub struct Host {
     workers: Vec<Worker>,
     log: BusReader,
+    cycles: HostWatchdog,
     shared: Arc<Shared>,
 }
 
 impl Host {
     pub(crate) fn new((shared, seats, log): (Arc<Shared>, Vec<Seat>, BusReader)) -> Self {
-        Self { workers: seats.into_iter().map(Seat::take).collect(), log, shared }
+        let cycles = HostWatchdog::new(&shared);
+        Self { workers: seats.into_iter().map(Seat::take).collect(), log, cycles, shared }
     }
 
     /// A handle, for any thread.
@@ -93,8 +100,32 @@ impl Host {
                 break;
             }
         }
+        if self.cycles.is_due(&self.shared) {
+            let threshold_ns = self.shared.config.wait_cycle_threshold_ns();
+            let waits = self.waits(threshold_ns);
+            self.cycles.judge(waits, &self.shared);
+        }
         log_events(&mut self.log);
         handled
+    }
+
+    /// Looks for actors that wait on each other, and have done so for at least `waiting` by the engine's clock: now, and
+    /// whatever the configuration says. No two of the cycles have an actor in common; every knot has one at least.
+    ///
+    /// By itself a host looks in [`poll`](Self::poll) now and then, and reports what it finds as
+    /// [`SystemEvent::WaitCycle`](crate::SystemEvent::WaitCycle).
+    ///
+    /// Costs a look at each entry for an ask, of which there are as many as were ever waiting at once.
+    #[must_use]
+    pub fn wait_cycles(&self, waiting: Duration) -> Vec<WaitCycle> {
+        let cycle = |waits: Vec<Wait>| WaitCycle::new(waits.iter().map(|wait| wait.asker).collect());
+        cycles(&mut self.waits(nanos(waiting))).into_iter().map(cycle).collect()
+    }
+
+    fn waits(&self, at_least_ns: u64) -> Vec<Wait> {
+        let mut waits = Vec::new();
+        self.workers.iter().for_each(|worker| worker.core().find_all_waits(at_least_ns, &mut waits));
+        waits
     }
 
     /// A snapshot of the statistics.

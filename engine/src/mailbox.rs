@@ -65,17 +65,33 @@ pub(crate) enum Put<M> {
     Rejected(M),
 }
 
+/// A message that waits.
+struct Waiting<M> {
+    mark: Mark,
+    message: M,
+}
+
+/// What the mailbox knows of a message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Plain,
+    /// For `Conflate`: its key, which is asked for once.
+    Keyed(u64),
+    /// It has reserved room: it takes none of the others', and is not dropped for them.
+    Reserved,
+}
+
 /// A bounded queue of one actor's messages.
 pub(crate) struct Mailbox<M> {
-    messages: VecDeque<M>,
+    waiting: VecDeque<Waiting<M>>,
+    /// How many of those have reserved room.
+    reserved: usize,
     capacity: usize,
     overflow: Overflow<M>,
+    /// For `Conflate`: each key that waits, and its sequence number.
+    keys: HashTable<(u64, u64)>,
     /// The sequence number of the front message.
     front: u64,
-    /// For `Conflate`: the key of each message and its sequence number.
-    keys: HashTable<(u64, u64)>,
-    /// For `DropOldest`: the sequence numbers of the messages with reserved room, which are not dropped, ascending.
-    kept: VecDeque<u64>,
     high_water: usize,
 }
 
@@ -83,101 +99,107 @@ impl<M> Mailbox<M> {
     pub(crate) fn new(capacity: NonZeroUsize, overflow: Overflow<M>) -> Self {
         let capacity = capacity.get();
         let keys = if matches!(overflow, Overflow::Conflate(_)) { 2 * capacity } else { 0 };
-        let kept = if matches!(overflow, Overflow::DropOldest) { capacity + RESERVED } else { 0 };
         Self {
-            messages: VecDeque::with_capacity(capacity + RESERVED),
+            waiting: VecDeque::with_capacity(capacity + RESERVED),
+            reserved: 0,
             capacity,
             overflow,
-            front: 0,
             keys: HashTable::with_capacity(keys),
-            kept: VecDeque::with_capacity(kept),
+            front: 0,
             high_water: 0,
         }
     }
 
-    /// Puts a message in, by the policy.
-    pub(crate) fn put(&mut self, message: M) -> Put<M> {
-        if let Overflow::Conflate(key_of) = self.overflow {
-            return self.conflate(key_of(&message), message);
+    /// What gives a message's key, if messages with one key are conflated.
+    pub(crate) fn key_of(&self) -> Option<fn(&M) -> u64> {
+        match self.overflow {
+            Overflow::Conflate(key_of) => Some(key_of),
+            _ => None,
         }
-        if self.messages.len() < self.capacity {
-            self.push(message);
-            return Put::Stored;
+    }
+
+    /// Puts a message in, by the policy. It has a `key` if [`key_of`](Self::key_of) gives one.
+    pub(crate) fn put(&mut self, key: Option<u64>, message: M) -> Put<M> {
+        if let Some(older) = key.and_then(|key| self.find(key)) {
+            return Put::Conflated(std::mem::replace(older, message));
         }
+        let is_full = self.waiting.len() - self.reserved >= self.capacity || self.is_full_to_the_brim();
+        if is_full { self.put_beyond(message) } else { self.store(key, message) }
+    }
+
+    /// Puts a message in that has reserved room; gives it back if that is full too.
+    pub(crate) fn put_reserved(&mut self, message: M) -> Result<(), M> {
+        if self.is_full_to_the_brim() {
+            return Err(message);
+        }
+        self.push(Mark::Reserved, message);
+        self.reserved += 1;
+        Ok(())
+    }
+
+    /// Whether even the reserved room is taken.
+    fn is_full_to_the_brim(&self) -> bool {
+        self.waiting.len() >= self.capacity + RESERVED
+    }
+
+    /// The message with this key.
+    fn find(&mut self, key: u64) -> Option<&mut M> {
+        let (_, sequence) = self.keys.find(hash(key), |entry| entry.0 == key)?;
+        self.waiting.get_mut((sequence - self.front) as usize).map(|waiting| &mut waiting.message)
+    }
+
+    /// Does with a message what the policy says when there is no room for it.
+    fn put_beyond(&mut self, message: M) -> Put<M> {
         match self.overflow {
             Overflow::DropNewest => Put::DroppedNewest(message),
             Overflow::DropOldest => self.drop_oldest(message),
-            Overflow::Grow(limit) if self.messages.len() < limit => {
+            Overflow::Grow(limit) if self.capacity < limit => {
                 self.capacity = (self.capacity * 2).min(limit);
-                self.messages.reserve(self.capacity + RESERVED - self.messages.len());
-                self.push(message);
-                Put::Stored
+                self.waiting.reserve(self.capacity + RESERVED - self.waiting.len());
+                self.store(None, message)
             }
             _ => Put::Rejected(message),
         }
     }
 
-    /// Puts a message in that has reserved room; gives it back if that is full too.
-    pub(crate) fn put_reserved(&mut self, message: M) -> Result<(), M> {
-        if self.messages.len() >= self.capacity + RESERVED {
-            return Err(message);
-        }
-        if matches!(self.overflow, Overflow::DropOldest) {
-            self.kept.push_back(self.front + self.messages.len() as u64);
-        }
-        self.push(message);
-        Ok(())
-    }
-
-    fn push(&mut self, message: M) {
-        self.messages.push_back(message);
-        self.high_water = self.high_water.max(self.messages.len());
-    }
-
-    /// Makes room by the message that waited longest of those that may be dropped. The others do not count as long as
-    /// there is reserved room; when they have taken all of it, there is none for the new message.
+    /// Makes room by the message that waited longest of those that may be dropped; where there is none, it is the new one.
     fn drop_oldest(&mut self, message: M) -> Put<M> {
-        let waiting = self.messages.len();
-        if waiting - self.kept.len() < self.capacity && waiting < self.capacity + RESERVED {
-            self.push(message);
-            return Put::Stored;
+        let oldest = self.waiting.iter().position(|waiting| waiting.mark != Mark::Reserved);
+        match oldest.and_then(|oldest| self.waiting.remove(oldest)) {
+            Some(oldest) => {
+                self.push(Mark::Plain, message);
+                Put::DroppedOldest(oldest.message)
+            }
+            None => Put::DroppedOldest(message),
         }
-        let in_front = self.kept.iter().zip(self.front..).take_while(|(kept, sequence)| *kept == sequence).count();
-        let Some(oldest) = self.messages.remove(in_front) else { return Put::DroppedOldest(message) };
-        self.front += 1;
-        // Those in front of it have moved up by one place.
-        self.kept.iter_mut().take(in_front).for_each(|sequence| *sequence += 1);
-        self.push(message);
-        Put::DroppedOldest(oldest)
     }
 
-    fn conflate(&mut self, key: u64, message: M) -> Put<M> {
-        if let Some((_, sequence)) = self.keys.find(hash(key), |entry| entry.0 == key) {
-            let place = (sequence - self.front) as usize;
-            return Put::Conflated(std::mem::replace(&mut self.messages[place], message));
+    fn store(&mut self, key: Option<u64>, message: M) -> Put<M> {
+        let sequence = self.front + self.waiting.len() as u64;
+        if let Some(key) = key {
+            self.keys.insert_unique(hash(key), (key, sequence), |entry| hash(entry.0));
         }
-        if self.keys.len() >= self.capacity || self.messages.len() >= self.capacity + RESERVED {
-            return Put::Rejected(message);
-        }
-        let sequence = self.front + self.messages.len() as u64;
-        self.keys.insert_unique(hash(key), (key, sequence), |entry| hash(entry.0));
-        self.push(message);
+        self.push(key.map_or(Mark::Plain, Mark::Keyed), message);
         Put::Stored
+    }
+
+    fn push(&mut self, mark: Mark, message: M) {
+        self.waiting.push_back(Waiting { mark, message });
+        self.high_water = self.high_water.max(self.waiting.len());
     }
 
     /// Takes the oldest message out.
     #[inline]
     pub(crate) fn take(&mut self) -> Option<M> {
-        let message = self.messages.pop_front()?;
-        match self.overflow {
-            Overflow::Conflate(key_of) => {
-                let (key, sequence) = (key_of(&message), self.front);
-                if let Ok(entry) = self.keys.find_entry(hash(key), |entry| *entry == (key, sequence)) {
+        let Waiting { mark, message } = self.waiting.pop_front()?;
+        match mark {
+            Mark::Plain => {}
+            Mark::Reserved => self.reserved -= 1,
+            Mark::Keyed(key) => {
+                if let Ok(entry) = self.keys.find_entry(hash(key), |entry| entry.0 == key) {
                     entry.remove();
                 }
             }
-            Overflow::DropOldest if self.kept.front() == Some(&self.front) => _ = self.kept.pop_front(),
-            _ => {}
         }
         self.front += 1;
         Some(message)
@@ -186,7 +208,7 @@ impl<M> Mailbox<M> {
 
 impl<M> MailboxControl for Mailbox<M> {
     fn len(&self) -> usize {
-        self.messages.len()
+        self.waiting.len()
     }
 
     fn discard(&mut self) -> bool {
@@ -255,6 +277,11 @@ mod tests {
         Mailbox::new(NonZeroUsize::new(capacity).unwrap(), overflow)
     }
 
+    /// Puts a message in whose key, where one is asked for, is its last digit.
+    fn put(mailbox: &mut Mailbox<u64>, n: u64) -> Put<u64> {
+        mailbox.put(mailbox.key_of().map(|key_of| key_of(&n)), n)
+    }
+
     fn all(mailbox: &mut Mailbox<u64>) -> Vec<u64> {
         std::iter::from_fn(|| mailbox.take()).collect()
     }
@@ -262,9 +289,9 @@ mod tests {
     #[test]
     fn reject_gives_the_message_back() {
         let mut mailbox = mailbox(2, Overflow::Reject);
-        assert!(matches!(mailbox.put(1), Put::Stored));
-        assert!(matches!(mailbox.put(2), Put::Stored));
-        assert!(matches!(mailbox.put(3), Put::Rejected(3)));
+        assert!(matches!(put(&mut mailbox, 1), Put::Stored));
+        assert!(matches!(put(&mut mailbox, 2), Put::Stored));
+        assert!(matches!(put(&mut mailbox, 3), Put::Rejected(3)));
         assert_eq!(all(&mut mailbox), [1, 2]);
     }
 
@@ -273,11 +300,11 @@ mod tests {
         let mut oldest = mailbox(2, Overflow::DropOldest);
         let mut newest = mailbox(2, Overflow::DropNewest);
         for n in 1..=2 {
-            assert!(matches!(oldest.put(n), Put::Stored));
-            assert!(matches!(newest.put(n), Put::Stored));
+            assert!(matches!(put(&mut oldest, n), Put::Stored));
+            assert!(matches!(put(&mut newest, n), Put::Stored));
         }
-        assert!(matches!(oldest.put(3), Put::DroppedOldest(1)));
-        assert!(matches!(newest.put(3), Put::DroppedNewest(3)));
+        assert!(matches!(put(&mut oldest, 3), Put::DroppedOldest(1)));
+        assert!(matches!(put(&mut newest, 3), Put::DroppedNewest(3)));
         assert_eq!(all(&mut oldest), [2, 3]);
         assert_eq!(all(&mut newest), [1, 2]);
     }
@@ -286,26 +313,26 @@ mod tests {
     fn what_has_reserved_room_is_not_the_oldest_to_be_dropped() {
         let mut mailbox = mailbox(2, Overflow::DropOldest);
         assert_eq!(mailbox.put_reserved(1), Ok(()));
-        assert!(matches!(mailbox.put(2), Put::Stored));
-        assert!(matches!(mailbox.put(3), Put::Stored), "the answer takes no room away");
-        assert!(matches!(mailbox.put(4), Put::DroppedOldest(2)));
+        assert!(matches!(put(&mut mailbox, 2), Put::Stored));
+        assert!(matches!(put(&mut mailbox, 3), Put::Stored), "the answer takes no room away");
+        assert!(matches!(put(&mut mailbox, 4), Put::DroppedOldest(2)));
         assert_eq!(mailbox.put_reserved(5), Ok(()));
-        assert!(matches!(mailbox.put(6), Put::DroppedOldest(3)));
+        assert!(matches!(put(&mut mailbox, 6), Put::DroppedOldest(3)));
         assert_eq!(all(&mut mailbox), [1, 4, 5, 6]);
         (0..RESERVED as u64 + 2).for_each(|n| assert_eq!(mailbox.put_reserved(n), Ok(())));
-        assert!(matches!(mailbox.put(99), Put::DroppedOldest(99)), "nothing else may be dropped");
+        assert!(matches!(put(&mut mailbox, 99), Put::DroppedOldest(99)), "nothing else may be dropped");
     }
 
     #[test]
     fn conflation_keeps_the_latest_in_the_place_of_the_first() {
         let mut mailbox = mailbox(2, Overflow::Conflate(|n| n % 10));
-        assert!(matches!(mailbox.put(1), Put::Stored));
-        assert!(matches!(mailbox.put(2), Put::Stored));
-        assert!(matches!(mailbox.put(11), Put::Conflated(1)));
-        assert!(matches!(mailbox.put(3), Put::Rejected(3)));
+        assert!(matches!(put(&mut mailbox, 1), Put::Stored));
+        assert!(matches!(put(&mut mailbox, 2), Put::Stored));
+        assert!(matches!(put(&mut mailbox, 11), Put::Conflated(1)));
+        assert!(matches!(put(&mut mailbox, 3), Put::Rejected(3)));
         assert_eq!(mailbox.take(), Some(11));
-        assert!(matches!(mailbox.put(21), Put::Stored), "the key has gone with its message");
-        assert!(matches!(mailbox.put(12), Put::Conflated(2)));
+        assert!(matches!(put(&mut mailbox, 21), Put::Stored), "the key has gone with its message");
+        assert!(matches!(put(&mut mailbox, 12), Put::Conflated(2)));
         assert_eq!(all(&mut mailbox), [12, 21]);
     }
 
@@ -313,16 +340,16 @@ mod tests {
     fn growth_ends_at_its_limit() {
         let mut mailbox = mailbox(1, Overflow::Grow(3));
         for n in 1..=3 {
-            assert!(matches!(mailbox.put(n), Put::Stored));
+            assert!(matches!(put(&mut mailbox, n), Put::Stored));
         }
-        assert!(matches!(mailbox.put(4), Put::Rejected(4)));
+        assert!(matches!(put(&mut mailbox, 4), Put::Rejected(4)));
         assert_eq!(all(&mut mailbox), [1, 2, 3]);
     }
 
     #[test]
     fn reserved_room_is_beyond_the_capacity_and_has_an_end() {
         let mut mailbox = mailbox(1, Overflow::Reject);
-        assert!(matches!(mailbox.put(0), Put::Stored));
+        assert!(matches!(put(&mut mailbox, 0), Put::Stored));
         for n in 0..RESERVED as u64 {
             assert_eq!(mailbox.put_reserved(n), Ok(()));
         }

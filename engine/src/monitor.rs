@@ -1,4 +1,5 @@
-//! The monitor: a thread that writes events to the log and watches for workers that stall.
+//! The monitor: a thread that writes events to the log, and watches for workers that stall and for actors that wait on
+//! each other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,7 +7,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::bus::BusReader;
+use crate::deadlock::watchdog::CycleWatchdog;
 use crate::event::SystemEvent;
+use crate::failure::contained;
 use crate::shared::{Phase, Shared};
 use crate::stop::StopReason;
 
@@ -27,12 +30,15 @@ impl Monitor {
         let name = format!("{}-log", shared.config.name);
         let thread = thread::Builder::new().name(name).spawn(move || {
             let mut watchdog = Watchdog::new(&shared);
+            let mut cycles = CycleWatchdog::new(&shared);
             while !stopped.load(Ordering::Acquire) {
-                log_events(&mut log);
+                // A subscriber of the log that panics loses what it was shown; the log goes on.
+                contained(|| log_events(&mut log));
                 watchdog.look(&shared);
+                cycles.look(&shared);
                 thread::park_timeout(INTERVAL);
             }
-            log_events(&mut log);
+            contained(|| log_events(&mut log));
         })?;
         Ok(Self { thread: Some(thread), stop })
     }
@@ -43,7 +49,7 @@ impl Drop for Monitor {
         self.stop.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
-            // Only a subscriber of the log could make it panic; the engine's end is not the place to pass that on.
+            // The engine's end is not the place to pass a panic on.
             let _ = thread.join();
         }
     }
@@ -110,6 +116,9 @@ pub(crate) fn log_events(log: &mut BusReader) {
         }
         SystemEvent::WorkerStalled { worker, stalled } => {
             tracing::error!(worker, stalled_ms = stalled.as_millis() as u64, "worker stalled");
+        }
+        SystemEvent::WaitCycle { cycle, waiting } => {
+            tracing::error!(%cycle, waiting_ms = waiting.as_millis() as u64, "actors wait on each other");
         }
         SystemEvent::Unpinned { worker, core } => tracing::warn!(worker, core, "worker not pinned"),
     });

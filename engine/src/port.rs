@@ -16,6 +16,7 @@ use crate::core::Core;
 use crate::dead_letter::DeadLetterReason;
 use crate::error::{PortError, TryTellError};
 use crate::event::SystemEvent;
+use crate::failure::contained;
 use crate::handle::{Ask, retry};
 use crate::message::{MessageType, Of};
 use crate::reply::Reply;
@@ -213,10 +214,12 @@ impl Port {
             shared.outside.count(reason);
             shared.publish(SystemEvent::DeadLetter { to, message: kind.name(), reason });
             // SAFETY: the lane gives each message back once.
-            unsafe { kind.drop_in_place(message) };
+            contained(|| unsafe { kind.drop_in_place(message) });
         });
     }
 
+    #[cold]
+    #[inline(never)]
     fn bury<M>(&self, to: Address, message: M, reason: DeadLetterReason) {
         crate::handle::Handle::new(self.shared.clone()).bury(to, message, reason);
     }

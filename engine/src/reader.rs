@@ -18,6 +18,7 @@ use crate::stopwatch::{Mark, Off, Stopwatch};
 const IDLE_TURNS: u32 = 4096;
 
 /// Where the worker reads envelopes now.
+#[derive(Clone, Copy)]
 pub(crate) struct Reader {
     pub(crate) source: Source,
     /// The next envelope.

@@ -16,6 +16,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::core::{Core, flag};
 use crate::dead_letter::{DeadLetterCounts, DeadLetterReason};
+use crate::deadlock::waits::ShownWaits;
+use crate::failure::contained;
 use crate::message::{MessageType, Of};
 use crate::names::Names;
 use crate::shutdown::Remains;
@@ -57,6 +59,7 @@ pub(crate) struct WorkerShared {
     pub(crate) commands: SegQueue<Command>,
     pub(crate) slots: SlotPool,
     pub(crate) stats: PublishedStats,
+    pub(crate) waits: ShownWaits,
     /// While the engine ends: what the worker did, and whether it is quiet; see [`quiet`](crate::shutdown).
     pub(crate) quiet: AtomicU64,
     /// How far the worker has come with the engine's phase.
@@ -164,7 +167,9 @@ impl Shared {
 
     /// Publishes an event from a thread that is not a worker.
     pub(crate) fn publish<E: Send + Sync + 'static>(&self, event: E) -> bool {
-        let published = self.publisher.lock().publish(event);
+        let (published, replaced) = self.publisher.lock().publish(event);
+        // It is not the caller's, and no worker's to count.
+        contained(|| drop(replaced));
         if published {
             self.ring_subscribers(&self.bus);
         }

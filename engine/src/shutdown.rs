@@ -311,8 +311,8 @@ impl Core {
         self.close_ingress();
         self.inbound.close();
         self.run_commands();
-        self.tasks.clear();
         let actors = self.drop_actors();
+        self.drop_closures();
         let inbound = std::mem::take(&mut self.inbound);
         inbound.finish(|kind, _, message| self.bury_left(kind, message));
         self.drain_ingress();
@@ -322,6 +322,15 @@ impl Core {
             }
         }
         self.shared.remains.lock().actors += actors;
+    }
+
+    /// Drops what users gave to be called later, each for itself: one may panic.
+    fn drop_closures(&mut self) {
+        for task in std::mem::take(&mut self.tasks) {
+            self.contain(|| drop(task));
+        }
+        self.drop_asks();
+        self.drop_subscriptions();
     }
 
     fn local_ring(&mut self) -> &mut LocalRing<MessageType> {

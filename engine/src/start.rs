@@ -19,6 +19,7 @@ use crate::bus::{BusReader, Publisher, bus};
 use crate::clock::Clock;
 use crate::config::{Config, Pinning, WorkerSettings};
 use crate::core::{Core, Parts, flag};
+use crate::deadlock::waits::ShownWaits;
 use crate::error::StartError;
 use crate::event::SystemEvent;
 use crate::host::Seat;
@@ -111,6 +112,7 @@ fn worker_shared(config: &Config, settings: &WorkerSettings, senders: &Senders) 
         commands: SegQueue::new(),
         slots: SlotPool::new(config.max_actors),
         stats: PublishedStats::default(),
+        waits: ShownWaits::default(),
         quiet: AtomicU64::new(0),
         reached: 0.into(),
         max_envelope_bytes: lane::max_envelope_bytes(lane_bytes).min(SEGMENT_ENVELOPE_BYTES) - WRAPPING_BYTES,

@@ -332,7 +332,6 @@ impl Core {
             self.bury_queued(head, DeadLetterReason::Shutdown);
             self.bury_actor(head, StopReason::Shutdown);
         }
-        self.tasks.clear();
         count
     }
 
@@ -385,8 +384,8 @@ impl Core {
             self.current.tag = tag;
             self.current.head = Some(head);
             // SAFETY: the vtable fits the cell, which has a state: `quietly` says where it has none.
-            if catch_unwind(AssertUnwindSafe(|| unsafe { (vtable.stopped)(self, head) })).is_err() {
-                self.counters.contained_panics += 1;
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unsafe { (vtable.stopped)(self, head) })) {
+                self.count_contained(panic);
             }
             self.current.head = None;
             // What `stopped` spawned stops too, before its parent does.

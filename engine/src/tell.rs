@@ -159,7 +159,17 @@ impl Core {
 
     /// Puts a message into an actor's mailbox, by its policy; what the policy drops becomes a dead letter.
     pub(crate) fn put<M>(&mut self, to: Address, mailbox: &mut Mailbox<M>, message: M) -> Result<(), Refused<M>> {
-        match mailbox.put(message) {
+        let key = match mailbox.key_of().map(|key_of| catch_unwind(AssertUnwindSafe(|| key_of(&message)))) {
+            None => None,
+            Some(Ok(key)) => Some(key),
+            // The function is neither the sender's nor a handler: nobody fails.
+            Some(Err(panic)) => {
+                self.count_contained(panic);
+                self.bury(to, message, DeadLetterReason::Panicked);
+                return Ok(());
+            }
+        };
+        match mailbox.put(key, message) {
             Put::Stored => {}
             Put::Conflated(older) => self.bury(to, older, DeadLetterReason::Conflated),
             Put::DroppedOldest(oldest) => self.bury(to, oldest, DeadLetterReason::DroppedOldest),

@@ -32,7 +32,11 @@ enum Action {
     /// Makes and sends a message, again and again.
     Every(Box<Periodic>),
     /// Ends an ask.
-    Ask(AskKey),
+    Ask {
+        ask: AskKey,
+        /// When it was armed: at the end of the turn that the ask was made in.
+        timed_ns: u64,
+    },
     /// Ends the wait before a restart.
     Backoff,
 }
@@ -88,7 +92,11 @@ impl Core {
         mut make: impl FnMut() -> M + 'static,
     ) -> Result<TimerKey, TimerLimit> {
         let limit = TimerLimit { limit: self.shared.config.max_timers };
-        let fire: PeriodicFire = Box::new(move |core, tag| core.deliver(tag, make()));
+        let fire: PeriodicFire = Box::new(move |core, tag| {
+            if let Some(message) = core.made(tag, &mut make) {
+                core.deliver(tag, message);
+            }
+        });
         let scheduled_ns = self.clock.now_ns().saturating_add(nanos(first));
         let periodic = Periodic { period_ns: nanos(period).max(1), scheduled_ns, missed, fire };
         self.arm_for_current(first, Action::Every(Box::new(periodic))).map_err(|_| limit)
@@ -143,8 +151,18 @@ impl Core {
         self.timers.arm(deadline_ns, Timer { tag, incarnation, action: Action::Backoff }).is_ok()
     }
 
-    pub(crate) fn arm_ask(&mut self, key: AskKey, deadline_ns: u64) -> Option<TimerKey> {
-        self.timers.arm(deadline_ns, Timer { tag: Tag::WORKER, incarnation: 0, action: Action::Ask(key) }).ok()
+    pub(crate) fn arm_ask(&mut self, ask: AskKey, timed_ns: u64, timeout_ns: u64) -> Option<TimerKey> {
+        let action = Action::Ask { ask, timed_ns };
+        let timer = Timer { tag: Tag::WORKER, incarnation: 0, action };
+        self.timers.arm(timed_ns.saturating_add(timeout_ns), timer).ok()
+    }
+
+    /// When the timer of an ask was armed.
+    pub(crate) fn ask_timed_ns(&self, key: TimerKey) -> Option<u64> {
+        match self.timers.get(key)?.action {
+            Action::Ask { timed_ns, .. } => Some(timed_ns),
+            _ => None,
+        }
     }
 
     /// Fires what is due at `now_ns`.
@@ -170,13 +188,16 @@ impl Core {
             }
             if let Some(Timer { action: Action::Every(periodic), .. }) = self.timers.get_mut(key) {
                 periodic.fire = fire;
+            } else {
+                // It was cancelled meanwhile.
+                self.contain(|| drop(fire));
             }
             return;
         }
         match self.timers.release(key).map(|timer| timer.action) {
             Some(Action::Once { message, fire }) if self.phase == Phase::Running => fire(self, tag, message),
             Some(Action::Once { message, .. }) => self.contain(|| drop(message)),
-            Some(Action::Ask(ask)) => self.ask_timed_out(ask),
+            Some(Action::Ask { ask, .. }) => self.ask_timed_out(ask),
             Some(Action::Backoff) => self.order(Task::BackoffOver { actor: tag, incarnation }),
             Some(Action::Every(_)) | None => {}
         }

@@ -67,17 +67,19 @@ impl Core {
 
     /// Tells a watcher. If that panics, only the notice is lost: what this worker has to do goes on.
     pub(crate) fn tell_watcher(&mut self, notify: Notify, terminated: Terminated) {
-        if catch_unwind(AssertUnwindSafe(|| notify(Some(self), terminated))).is_err() {
-            self.counters.contained_panics += 1;
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| notify(Some(self), terminated))) {
+            self.count_contained(panic);
         }
     }
 
     pub(crate) fn unwatch_actor(&mut self, unwatch: Unwatch) {
-        if let Some(mut head) = self.slots.head(unwatch.target)
-            // SAFETY: as above.
-            && let Some(rare) = &mut unsafe { head.as_mut() }.rare
-        {
-            rare.watchers.retain(|watcher| watcher.watcher != Some(unwatch.watcher));
+        let Some(mut head) = self.slots.head(unwatch.target) else { return };
+        // SAFETY: as above.
+        let Some(rare) = &mut unsafe { head.as_mut() }.rare else { return };
+        // Dropped behind the list, since a drop may panic.
+        let is_his = |watcher: &mut Watcher| watcher.watcher == Some(unwatch.watcher);
+        for watcher in rare.watchers.extract_if(.., is_his).collect::<Vec<_>>() {
+            self.contain(|| drop(watcher));
         }
     }
 }

@@ -62,6 +62,10 @@ impl Worker {
         self.is_finished
     }
 
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+
     /// Shows the worker's statistics.
     pub(crate) fn publish(&mut self) {
         self.core.publish_all();

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use common::{PATIENCE, engine, eventually, host, next, settle, take};
 use hippodrome::{
-    Actor, ActorRef, Context, DeadLetterReason, Engine, Handle, Host, MailboxSpec, On, Pinning, Props, Restart, Stop,
-    StopReason, SystemEvent, from_fn,
+    Actor, ActorRef, Context, DeadLetterReason, Engine, Handle, Host, MailboxSpec, On, Pinning, Props, Reply, Restart,
+    Stop, StopReason, SystemEvent, WaitCycle, from_fn,
 };
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
@@ -83,7 +83,8 @@ struct Unique;
 fn every_event_of_the_system_reaches_the_log_and_the_subscribers() {
     let log = Capture::default();
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(log.clone())).unwrap();
-    let builder = Engine::builder().unpinned_workers(2).configure(|config| config.stall_threshold_ms = 5);
+    let builder = Engine::builder().unpinned_workers(2);
+    let builder = builder.configure(|config| (config.stall_threshold_ms, config.wait_cycle_threshold_ms) = (5, 5));
     let engine = builder.start().unwrap();
     let handle = engine.handle();
     let (_, events) = listen::<SystemEvent>(&handle, On::Worker(0));
@@ -139,6 +140,28 @@ fn every_event_of_the_system_reaches_the_log_and_the_subscribers() {
     handle.tell(filler.unwrap(), ());
     see("overflow", &|event| matches!(event, SystemEvent::MailboxOverflow { actor, .. } if *actor == small.address()));
     logged(&["WARN", "mailbox overflow", "Unique", "reason=mailbox full"]);
+
+    // An actor that waits on itself.
+    enum Echo {
+        Ask,
+        Question { _kept: Reply<()> },
+        Answered,
+    }
+    let narcissus = || {
+        let mut kept = Vec::new();
+        from_fn(move |echo: Echo, ctx: &mut Context<'_, Echo>| match echo {
+            Echo::Ask => ctx.ask(ctx.me(), |reply| Echo::Question { _kept: reply }, |_| Echo::Answered),
+            Echo::Question { .. } => kept.push(echo),
+            Echo::Answered => {}
+        })
+    };
+    let narcissus = handle.spawn(On::Worker(1), narcissus).unwrap();
+    handle.tell(narcissus, Echo::Ask);
+    let me = narcissus.address();
+    let waits = |cycle: &WaitCycle| cycle.actors().iter().map(|waiter| waiter.actor).eq([me]);
+    see("wait cycle", &|event| matches!(event, SystemEvent::WaitCycle { cycle, .. } if waits(cycle)));
+    logged(&["ERROR", "actors wait on each other", &format!("cycle={me} ("), &format!(") -> {me}")]);
+    handle.stop(narcissus, Stop::Now).unwrap();
 
     // A worker that stalls, until the log says so.
     let (release, released) = mpsc::channel::<()>();

@@ -19,6 +19,7 @@ max_ports = 64
 event_capacity = 8192
 ask_timeout_ms = 5000
 stall_threshold_ms = 1000
+wait_cycle_threshold_ms = 1000
 histograms = false
 lock_memory = false
 huge_pages = false
@@ -143,6 +144,7 @@ fn every_limit_of_the_engine_is_kept_and_named() {
         ),
         ("ask_timeout_ms", &[0, 86_400_001], &[1, 86_400_000], DAY),
         ("stall_threshold_ms", &[0, 86_400_001], &[1, 86_400_000], DAY),
+        ("wait_cycle_threshold_ms", &[86_400_001, 4_294_967_295], &[0, 1, 86_400_000], "0 to 86400000"),
         ("real_time_priority", &[0, 100, 300], &[1, 99], "1 to 99"),
         ("seed", &[], &[0, u64::MAX], ""),
     ];

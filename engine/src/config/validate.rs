@@ -13,6 +13,7 @@ const TIMER_RESOLUTION_US: RangeInclusive<u32> = 10..=1_000_000;
 const TABLE: RangeInclusive<u32> = 1..=1 << 24;
 const EVENTS: RangeInclusive<u32> = 64..=1 << 20;
 const DAY_MS: RangeInclusive<u32> = 1..=24 * 60 * 60 * 1000;
+const DAY_MS_OR_OFF: RangeInclusive<u32> = 0..=24 * 60 * 60 * 1000;
 const PRIORITY: RangeInclusive<u32> = 1..=99;
 const CORE: RangeInclusive<u32> = 0..=hippodrome_affinity::MAX_CORES - 1;
 const SPINS: RangeInclusive<u32> = 0..=1_000_000;
@@ -117,6 +118,7 @@ impl Config {
         engine.power_of_two("event_capacity", self.event_capacity, &EVENTS)?;
         engine.range("ask_timeout_ms", self.ask_timeout_ms, &DAY_MS)?;
         engine.range("stall_threshold_ms", self.stall_threshold_ms, &DAY_MS)?;
+        engine.range("wait_cycle_threshold_ms", self.wait_cycle_threshold_ms, &DAY_MS_OR_OFF)?;
         if let Some(priority) = self.real_time_priority {
             engine.range("real_time_priority", priority, &PRIORITY)?;
         }

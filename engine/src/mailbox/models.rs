@@ -61,21 +61,24 @@ struct Model {
 }
 
 impl Model {
+    /// What the mailbox may hold, without the reserved room.
+    fn most(&self) -> usize {
+        match self.policy {
+            Policy::Grow(limit) => self.capacity.max(limit),
+            _ => self.capacity,
+        }
+    }
+
     fn put(&mut self, number: usize, key: u64) -> Fate {
         let new = Waiting { number, key, is_reserved: false };
-        let is_beyond = self.list.len() >= self.capacity + RESERVED;
+        let most = self.most();
         let droppable = self.list.iter().filter(|waiting| !waiting.is_reserved).count();
-        let is_full = match self.policy {
-            Policy::Conflate => {
-                if let Some(older) = self.list.iter_mut().find(|waiting| !waiting.is_reserved && waiting.key == key) {
-                    return Fate::Conflated(std::mem::replace(older, new).number);
-                }
-                droppable >= self.capacity || is_beyond
-            }
-            Policy::DropOldest => droppable >= self.capacity || is_beyond,
-            Policy::Grow(limit) => self.list.len() >= self.capacity.max(limit),
-            _ => self.list.len() >= self.capacity,
-        };
+        if matches!(self.policy, Policy::Conflate)
+            && let Some(older) = self.list.iter_mut().find(|waiting| !waiting.is_reserved && waiting.key == key)
+        {
+            return Fate::Conflated(std::mem::replace(older, new).number);
+        }
+        let is_full = droppable >= most || self.list.len() >= most + RESERVED;
         if !is_full {
             self.list.push(new);
             return Fate::Stored;
@@ -143,11 +146,7 @@ impl Pair {
         let parcel = self.parcel(key);
         let waiting = self.model.list.len();
         if self.mailbox.put_reserved(parcel).is_ok() {
-            let capacity = match self.model.policy {
-                Policy::Grow(limit) => self.model.capacity.max(limit),
-                _ => self.model.capacity,
-            };
-            assert!(waiting < capacity + RESERVED);
+            assert!(waiting < self.model.most() + RESERVED);
             self.model.list.push(Waiting { number: self.made, key, is_reserved: true });
         } else {
             assert!(waiting >= self.model.capacity + RESERVED);
@@ -158,7 +157,8 @@ impl Pair {
         match step {
             Step::Put(key) => {
                 let parcel = self.parcel(key);
-                let fate = match self.mailbox.put(parcel) {
+                let asked = self.mailbox.key_of().map(|key_of| key_of(&parcel));
+                let fate = match self.mailbox.put(asked, parcel) {
                     Put::Stored => Fate::Stored,
                     Put::Conflated(older) => Fate::Conflated(older.number),
                     Put::DroppedOldest(oldest) => Fate::DroppedOldest(oldest.number),
