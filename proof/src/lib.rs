@@ -2,4 +2,6 @@
 //!
 //! See [`workload`] for how the promises are checked; the program's commands have `--help`.
 
+pub mod memory;
+pub mod soak;
 pub mod workload;

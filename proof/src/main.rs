@@ -1,12 +1,34 @@
-//! Attacks Hippodrome's promises.
+//! Attacks Hippodrome's promises, each command in another way. A promise that is not kept ends with exit code 1, a wrong
+//! argument with 2.
 
-use clap::Parser;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use proof::soak;
 
 /// Attacks Hippodrome's promises.
 #[derive(Debug, Parser)]
 #[command(name = "proof", version)]
-struct Arguments {}
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
 
-fn main() {
-    let Arguments {} = Arguments::parse();
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the workload on real threads, with every wait strategy and more workers than cores
+    Soak(soak::Arguments),
+}
+
+fn main() -> ExitCode {
+    let done = match &Arguments::parse().command {
+        Command::Soak(arguments) => soak::main(arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("proof: {failure}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -75,7 +75,7 @@ mod world;
 
 use std::sync::Arc;
 
-use hippodrome::{Handle, On, PortError, SpawnError, Stats};
+use hippodrome::{Handle, On, PortError, Report, SpawnError, Stats};
 
 use audit::Auditor;
 use world::World;
@@ -170,6 +170,15 @@ impl Workload {
     pub fn check_quiet(&mut self, stats: &Stats) -> Result<Summary, Violations> {
         self.sender.look_at_answers();
         check::quiet(&self.world, stats, self.is_audited)
+    }
+
+    /// Checks what holds when the engine has ended, in order or not, and all other senders were dropped.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub fn check_ended(&mut self, report: &Report, stats: &Stats) -> Result<Summary, Violations> {
+        self.sender.finish_asks();
+        check::ended(&self.world, report, stats)
     }
 
     /// Forgets the actors that have gone, so that a workload can go on without end. Nothing may be on its way, all other

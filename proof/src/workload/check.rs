@@ -1,7 +1,8 @@
 //! The checks: what the engine says against what the ledger knows.
 
-use hippodrome::{DeadLetterReason, Stats};
+use hippodrome::{DeadLetterReason, Report, Stats};
 
+use super::ledger::Streams;
 use super::party::{Asked, Counts, Fate, Site};
 use super::plan::Limits;
 use super::summary::Summary;
@@ -32,17 +33,43 @@ pub(super) fn always(world: &World, stats: &Stats) -> Result<(), Violations> {
 /// What holds when nothing is on its way.
 pub(super) fn quiet(world: &World, stats: &Stats, is_audited: bool) -> Result<Summary, Violations> {
     let mut found = Vec::new();
-    world.ledger.faults(&mut found);
     must_not_be(world, stats, &mut found);
-    limits(&world.plan.limits, stats, &mut found);
-    let streams = world.ledger.streams(&mut found);
-    let counts = world.ledger.counts();
-    totals(world, stats, &counts, &mut found);
+    let (counts, streams) = accounts(world, stats, &mut found);
     if is_audited {
         events(world, stats, &counts, &mut found);
     }
     Violations::check(found)?;
-    Ok(Summary {
+    Ok(Summary { is_audited, ..summary(world, stats, &counts, streams) })
+}
+
+/// What holds when the engine has ended. The event stream ended before.
+pub(super) fn ended(world: &World, report: &Report, stats: &Stats) -> Result<Summary, Violations> {
+    let mut found = Vec::new();
+    if report.stopped_in_order {
+        must_not_be(world, stats, &mut found);
+    }
+    let (counts, streams) = accounts(world, stats, &mut found);
+    if report.handled != stats.handled() {
+        let (what, ledger) = ("messages handled, in the report", Bounds::exactly(stats.handled()));
+        found.push(Violation::Miscounted { what, engine: report.handled, ledger });
+    }
+    Violations::check(found)?;
+    Ok(summary(world, stats, &counts, streams))
+}
+
+/// What holds whether the engine runs or has ended.
+fn accounts(world: &World, stats: &Stats, found: &mut Vec<Violation>) -> (Counts, Streams) {
+    world.ledger.faults(found);
+    limits(&world.plan.limits, stats, found);
+    let streams = world.ledger.streams(found);
+    let counts = world.ledger.counts();
+    totals(world, stats, &counts, found);
+    (counts, streams)
+}
+
+fn summary(world: &World, stats: &Stats, counts: &Counts, streams: Streams) -> Summary {
+    let failed = [Asked::Unanswered, Asked::TimedOut, Asked::TooMany];
+    Summary {
         messages: counts.begun,
         handled: counts.get(Fate::Handled),
         taken: counts.get(Fate::Taken),
@@ -51,20 +78,18 @@ pub(super) fn quiet(world: &World, stats: &Stats, is_audited: bool) -> Result<Su
         quiet: counts.get(Fate::Quiet),
         unsent: counts.get(Fate::Unsent),
         asks_answered: counts.asked(Asked::Answered),
-        asks_failed: [Asked::Unanswered, Asked::TimedOut, Asked::TooMany]
-            .map(|outcome| counts.asked(outcome))
-            .iter()
-            .sum(),
+        asks_failed: failed.map(|outcome| counts.asked(outcome)).iter().sum(),
         actors: world.ledger.enlisted(),
         restarts: counts.restarted,
-        panics: thrown(&counts) + counts.panics(Site::Stopped),
+        panics: thrown(counts) + counts.panics(Site::Stopped),
         pairs: streams.pairs,
         streams: streams.streams,
         digest: streams.digest,
         dead_letters: stats.dead_letters(),
         lost_events: stats.lost_events,
-        is_audited,
-    })
+        rescued_wakeups: stats.rescued_wakeups(),
+        is_audited: false,
+    }
 }
 
 fn must_not_be(world: &World, stats: &Stats, found: &mut Vec<Violation>) {

@@ -42,6 +42,8 @@ pub struct Summary {
     pub dead_letters: DeadLetterCounts,
     /// Events that did not fit the event ring.
     pub lost_events: u64,
+    /// Wake-ups that were missed.
+    pub rescued_wakeups: u64,
     /// Whether the event stream was checked too.
     pub is_audited: bool,
 }
@@ -64,6 +66,7 @@ impl Summary {
         self.pairs += other.pairs;
         self.streams += other.streams;
         self.lost_events += other.lost_events;
+        self.rescued_wakeups += other.rescued_wakeups;
     }
 }
 
