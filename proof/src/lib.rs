@@ -3,5 +3,6 @@
 //! See [`workload`] for how the promises are checked; the program's commands have `--help`.
 
 pub mod memory;
+pub mod overload;
 pub mod soak;
 pub mod workload;

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use proof::soak;
+use proof::{overload, soak};
 
 /// Attacks Hippodrome's promises.
 #[derive(Debug, Parser)]
@@ -18,11 +18,14 @@ struct Arguments {
 enum Command {
     /// Run the workload on real threads, with every wait strategy and more workers than cores
     Soak(soak::Arguments),
+    /// Offer ten times what the engine can do, and account for every message and for the memory
+    Overload(overload::Arguments),
 }
 
 fn main() -> ExitCode {
     let done = match &Arguments::parse().command {
         Command::Soak(arguments) => soak::main(arguments),
+        Command::Overload(arguments) => overload::main(arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

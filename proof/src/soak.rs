@@ -12,8 +12,10 @@
 //! more is a leak.
 //!
 //! # How to use
-//!     cargo run --release -p proof -- soak
-//!     cargo run --release -p proof -- soak --minutes 600 --workers 2,16 --strategies spin-then-park
+//! ```text
+//! cargo run --release -p proof -- soak
+//! cargo run --release -p proof -- soak --minutes 600 --workers 2,16 --strategies spin-then-park
+//! ```
 
 mod round;
 mod table;
@@ -108,6 +110,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error + Sen
             workers: *workers,
             length: slice,
             sabotage: arguments.sabotage,
+            patience: round::PATIENCE,
         };
         let before = resident_bytes();
         let outcome = round.run();

@@ -20,6 +20,8 @@ pub struct Round {
     pub length: Duration,
     /// A defect to be played.
     pub sabotage: Option<Sabotage>,
+    /// How long is waited for a message to come to its end; then it is lost.
+    pub patience: Duration,
 }
 
 /// How a round ends.
@@ -68,16 +70,6 @@ pub enum Failure {
     /// A promise was not kept.
     #[error(transparent)]
     Violations(#[from] Violations),
-    /// The work did not come to its end.
-    #[error("after {patience:?} {in_flight} messages are still on their way:\n{stats}")]
-    Restless {
-        /// How long it was waited for.
-        patience: Duration,
-        /// How many messages there are.
-        in_flight: u64,
-        /// The engine's statistics.
-        stats: String,
-    },
     /// The engine did not end in order.
     #[error(transparent)]
     Shutdown(#[from] ShutdownError),
@@ -87,13 +79,13 @@ pub enum Failure {
 }
 
 /// How long is waited for what must come. Generous, so that a loaded machine fails nothing.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long a thread outside waits for room, and for the answer to an ask.
-const SENDER_PATIENCE: Duration = Duration::from_millis(1);
+const SENDER_PATIENCE: Duration = Duration::from_micros(200);
 
 /// The fuel that each thread feeds in a burst, in so many portions.
-const BURST_FUEL: u32 = 20_000;
+const BURST_FUEL: u32 = 200_000;
 const PORTIONS: u32 = 40;
 
 impl Round {
@@ -109,11 +101,11 @@ impl Round {
         let engine = Engine::from_config(config).start()?;
         let handle = engine.handle();
         let mut workload = Workload::start(&handle, plan)?;
-        wait_until(|| workload.is_ready());
+        wait_until(PATIENCE, || workload.is_ready());
         let (begun, mut bursts) = (Instant::now(), 0);
         while bursts == 0 || begun.elapsed() < self.length {
             self.burst(&mut workload, &handle)?;
-            rest(&mut workload, &handle)?;
+            rest(&mut workload, &handle, self.patience)?;
             workload.renew();
             bursts += 1;
         }
@@ -174,7 +166,15 @@ impl Round {
 
 /// One of each kind.
 fn senders(workload: &Workload) -> Result<Vec<Sender>, PortError> {
-    let port = workload.port_sender()?;
+    let mut port = workload.port_sender();
+    // The number of a port that was dropped is free when the last worker has let go of its lane.
+    wait_until(PATIENCE, || {
+        if matches!(port, Err(PortError::TooMany { .. })) {
+            port = workload.port_sender();
+        }
+        !matches!(port, Err(PortError::TooMany { .. }))
+    });
+    let port = port?;
     Ok(vec![workload.sender().patient(SENDER_PATIENCE), port.patient(SENDER_PATIENCE)])
 }
 
@@ -186,35 +186,21 @@ fn feed(mut sender: Sender) {
     }
 }
 
-/// Waits until nothing is on its way and everything was found right.
-fn rest(workload: &mut Workload, handle: &Handle) -> Result<Summary, Failure> {
-    let mut found = None;
-    let is_right = wait_until(|| {
-        if !workload.is_idle() {
-            return false;
-        }
-        // Restarts may be waiting still, and events on their way.
-        found = Some(workload.check_quiet(&handle.stats()));
-        matches!(found, Some(Ok(_)))
-    });
-    match found {
-        Some(Ok(summary)) if is_right => Ok(summary),
-        Some(Err(violations)) => Err(violations.into()),
-        _ => {
-            let stats = handle.stats().to_string();
-            Err(Failure::Restless { patience: PATIENCE, in_flight: workload.in_flight(), stats })
-        }
-    }
+/// Waits until nothing is on its way and everything was found right. What is on its way for longer than anybody's patience
+/// is lost.
+fn rest(workload: &mut Workload, handle: &Handle, patience: Duration) -> Result<Summary, Violations> {
+    // Restarts may be waiting still, and events on their way.
+    wait_until(patience, || workload.is_idle() && workload.check_quiet(&handle.stats()).is_ok());
+    workload.check_quiet(&handle.stats())
 }
 
-/// Whether it came to be so in time.
-fn wait_until(mut is_so: impl FnMut() -> bool) -> bool {
+/// Waits until it is so, or for long.
+fn wait_until(patience: Duration, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
-        if begun.elapsed() > PATIENCE {
-            return false;
+        if begun.elapsed() > patience {
+            return;
         }
         thread::sleep(Duration::from_micros(200));
     }
-    true
 }

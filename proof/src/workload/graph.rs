@@ -45,6 +45,9 @@ struct Place {
     previous: Option<Peer>,
 }
 
+/// At how many nodes somebody is looked for who lives.
+const TRIES: usize = 4;
+
 /// The nodes and their edges.
 #[derive(Debug)]
 pub(crate) struct Graph {
@@ -71,10 +74,17 @@ impl Graph {
         self.places.len()
     }
 
-    /// Whoever lives at a node that this one has an edge to.
+    /// Whoever lives at a node that this one has an edge to; if nobody does at several, whoever lived there.
     pub(crate) fn along(&self, from: usize, random: &mut Random) -> Option<Peer> {
         let edges = &self.edges[from];
-        self.at(edges[random.below(edges.len())], random)
+        let mut found = None;
+        for _ in 0..TRIES {
+            found = self.at(edges[random.below(edges.len())], random);
+            if found.is_some_and(|peer| !peer.party.is_gone()) {
+                break;
+            }
+        }
+        found
     }
 
     /// Whoever lives at the next node of the ring.

@@ -147,7 +147,7 @@ impl<const N: usize> Node<N> {
     }
 
     fn ask_peer(&mut self, peer: Peer, share: u32, ctx: &mut Context<'_, Msg<N>>) {
-        let timeout = Duration::from_micros(self.random.pick([1, 300, 5000, 20_000]));
+        let timeout = Duration::from_micros(self.random.pick([1, 300, 3000]));
         let question = self.random.below(share as usize - 1) as u32;
         let stream = peer.stream(&mut self.random);
         peer.ask(ctx, self.me, stream, timeout, (question, share - 2 - question));
@@ -221,19 +221,19 @@ impl<const N: usize> Node<N> {
         });
     }
 
-    /// Spawns a child that takes over a node, and usually stops the one that lived there.
+    /// Spawns an actor that takes over a node, and stops the one that lived there.
     fn spawn(&mut self, share: u32, ctx: &mut Context<'_, Msg<N>>) {
         let nodes = self.world.graph.nodes();
         let node = self.world.graph.vacant().unwrap_or_else(|| self.random.below(nodes));
         let fuel = self.random.below(share as usize) as u32;
         let peer = if self.random.once_in(3) {
-            self.child::<LARGE>(node, fuel, ctx).map(|(child, party, keys)| Peer {
+            self.other::<LARGE>(node, fuel, ctx).map(|(child, party, keys)| Peer {
                 party,
                 route: Route::Large(child),
                 keys,
             })
         } else {
-            self.child::<SMALL>(node, fuel, ctx).map(|(child, party, keys)| Peer {
+            self.other::<SMALL>(node, fuel, ctx).map(|(child, party, keys)| Peer {
                 party,
                 route: Route::Small(child),
                 keys,
@@ -249,15 +249,18 @@ impl<const N: usize> Node<N> {
         }
     }
 
-    fn child<const M: usize>(
+    fn other<const M: usize>(
         &mut self,
         node: usize,
         fuel: u32,
         ctx: &mut Context<'_, Msg<N>>,
     ) -> Option<(ActorRef<Msg<M>>, &'static Party, u8)> {
         let Recruit { props, party, keys } = self.world.recruit::<M>(&mut self.random);
-        let child = ctx.spawn(props, self.world.factory(party, node, fuel)).ok()?;
-        Some((child, party, keys))
+        let factory = self.world.factory(party, node, fuel);
+        // Half of them are nobody's children: or whoever stops takes too many along.
+        let is_child = self.random.once_in(2);
+        let child = if is_child { ctx.spawn(props, factory) } else { ctx.handle().spawn(props, factory) };
+        Some((child.ok()?, party, keys))
     }
 
     fn stop(&mut self, ctx: &mut Context<'_, Msg<N>>) {

@@ -37,6 +37,9 @@ pub struct Sender {
     patience: Duration,
 }
 
+/// The most fuel that one message takes along.
+const SHARE_MOST: u32 = 300;
+
 /// The most answers that a thread waits for at once.
 const ASKS_MOST: usize = 64;
 
@@ -68,7 +71,7 @@ impl Sender {
     /// Sends messages of which `fuel` others may come, itself included. Returns whether the engine still accepts any.
     pub fn send(&mut self, mut fuel: u32) -> bool {
         while fuel > 0 {
-            let share = 1 + self.random.below(fuel.min(64) as usize) as u32;
+            let share = 1 + self.random.below(fuel.min(SHARE_MOST) as usize) as u32;
             fuel -= share;
             if !self.act(share) {
                 return false;

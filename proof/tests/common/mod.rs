@@ -33,7 +33,7 @@ pub(crate) fn hosted(seed: u64, change: impl FnOnce(&mut Plan)) -> (Host, Worklo
 
 /// How many idle polls it takes at most until nothing more comes: the longest time that anything waits for, in steps of
 /// the clock, and much more.
-const POLLS: usize = 200_000;
+const POLLS: usize = 20_000;
 
 /// Polls, with all checks between the polls, until nothing is on its way; then checks that.
 pub(crate) fn settle(host: &mut Host, workload: &mut Workload, budget: u64) -> Result<Summary, Violations> {
