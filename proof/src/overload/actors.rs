@@ -57,7 +57,7 @@ const GROWN: usize = 256;
 const AMPLIFIED: usize = 10;
 
 /// The rounds of work for each message: some microseconds.
-const WORK: u64 = 2000;
+const WORK: u64 = 4000;
 
 impl Targets {
     /// Spawns them, on all workers, with tallies for so many generators too.

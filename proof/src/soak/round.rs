@@ -189,9 +189,16 @@ fn feed(mut sender: Sender) {
 /// Waits until nothing is on its way and everything was found right. What is on its way for longer than anybody's patience
 /// is lost.
 fn rest(workload: &mut Workload, handle: &Handle, patience: Duration) -> Result<Summary, Violations> {
-    // Restarts may be waiting still, and events on their way.
-    wait_until(patience, || workload.is_idle() && workload.check_quiet(&handle.stats()).is_ok());
-    workload.check_quiet(&handle.stats())
+    let mut found = workload.check_quiet(&handle.stats());
+    wait_until(patience, || {
+        // Restarts may be waiting still, and events on their way: one look at which all is right is what counts.
+        if found.is_err() && workload.is_idle() {
+            found = workload.check_quiet(&handle.stats());
+        }
+        found.is_ok()
+    });
+    // What is on its way still has not ended, and is found as lost.
+    found.or_else(|_| workload.check_quiet(&handle.stats()))
 }
 
 /// Waits until it is so, or for long.

@@ -87,10 +87,11 @@ impl World {
         node: usize,
         fuel: u32,
     ) -> impl FnMut() -> Node<N> + Send + 'static {
-        let (world, life) = (self.clone(), Life::of(party));
+        let cradle = Cradle { life: Life::of(party), world: self.clone() };
         let mut birth = (fuel > 0).then(|| (Token::waiting(party, Kind::Birth), fuel));
         let mut lives = 0;
         move || {
+            let Cradle { life, world } = &cradle;
             lives += 1;
             let mut random = world.random(life.party(), lives);
             if world.wants_panic(&mut random, 4) {
@@ -100,6 +101,12 @@ impl World {
             Node::new(world.clone(), life.party(), node, random, birth.take())
         }
     }
+}
+
+/// What a factory keeps. It lets go of the party first: the world's end is the end of all parties that nobody holds.
+struct Cradle {
+    life: Life,
+    world: Arc<World>,
 }
 
 /// Panics as planned, without a line on standard error.
