@@ -355,4 +355,17 @@ mod tests {
         }
         assert_eq!(mailbox.put_reserved(99), Err(99));
     }
+
+    #[test]
+    fn answers_take_no_room_away_until_they_have_taken_all() {
+        for overflow in [Overflow::Reject, Overflow::Grow(1), Overflow::Conflate(|n| *n)] {
+            let mut mailbox = mailbox(1, overflow);
+            assert_eq!(mailbox.put_reserved(0), Ok(()));
+            assert!(matches!(put(&mut mailbox, 1), Put::Stored), "{overflow:?}");
+            (0..RESERVED as u64 - 1).for_each(|n| assert_eq!(mailbox.put_reserved(n), Ok(())));
+            assert_eq!([mailbox.take(), mailbox.take()], [Some(0), Some(1)], "{overflow:?}");
+            (0..2).for_each(|n| assert_eq!(mailbox.put_reserved(n), Ok(())));
+            assert!(matches!(put(&mut mailbox, 99), Put::Rejected(99)), "{overflow:?}");
+        }
+    }
 }
