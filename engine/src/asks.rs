@@ -13,7 +13,7 @@ use crate::error::AskError;
 use crate::inline::Inline;
 use crate::message::WorkerMessage;
 use crate::reply::Reply;
-use crate::supervise::{Task, nanos};
+use crate::supervise::{Task, head_of, nanos};
 use crate::wheel::TimerKey;
 
 /// Bytes that the closure may capture which makes a message of an answer.
@@ -141,11 +141,10 @@ impl Core {
         M: Send + 'static,
         F: FnOnce(Result<T, AskError>) -> M + 'static,
     {
-        let Some(head) = self.current.head else { return };
+        let Some(head) = self.current.head() else { return };
         let pending = Pending {
             asker: self.current.tag,
-            // SAFETY: the head is the current actor's; only its state is borrowed by its handler.
-            incarnation: unsafe { head.as_ref() }.incarnation,
+            incarnation: head.incarnation,
             timer: None,
             map: Map::new(map),
             answer: |core, asker, map, answer| {
@@ -216,8 +215,7 @@ impl Core {
             self.timers.cancel(timer);
         }
         let head = self.slots.head(pending.asker);
-        // SAFETY: the table's heads are valid, and the borrow ends at once.
-        let head = head.filter(|head| unsafe { head.as_ref() }.incarnation == pending.incarnation);
+        let head = head.filter(|head| head_of(*head).incarnation == pending.incarnation);
         let Some(head) = head else {
             self.contain(|| drop(pending));
             return None;
