@@ -13,6 +13,7 @@ use hippodrome::{Actor, ActorRef, Context, Engine, Error, On, Reply};
 use hippodrome_affinity::CoreSet;
 use hippodrome_examples::{Latency, default_workers, parse_cores, pinned_workers, thousands};
 
+#[cfg(feature = "mimalloc")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -176,11 +176,10 @@ impl Core {
         M: Send + 'static,
         F: FnOnce(Result<T, AskError>) -> M + 'static,
     {
-        let Some(head) = self.current.head else { return };
+        let Some(head) = self.current.head() else { return };
         let pending = Pending {
             asker: self.current.tag,
-            // SAFETY: the head is the current actor's; only its state is borrowed by its handler.
-            incarnation: unsafe { head.as_ref() }.incarnation,
+            incarnation: head.incarnation,
             timer: None,
             map: Map::new(map),
             answer: |core, asker, map, answer| {
@@ -275,8 +274,7 @@ impl Core {
     /// Makes the actor that asked the current one, if it still lives the same life.
     fn resume_asker(&mut self, pending: Pending) -> Option<Pending> {
         let head = self.slots.head(pending.asker);
-        // SAFETY: the table's heads are valid, and the borrow ends at once.
-        let head = head.filter(|head| unsafe { head.as_ref() }.incarnation == pending.incarnation);
+        let head = head.filter(|head| head_of(*head).incarnation == pending.incarnation);
         let Some(head) = head else {
             self.contain(|| drop(pending));
             return None;

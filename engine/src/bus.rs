@@ -14,14 +14,14 @@ use crate::address::Tag;
 use crate::core::Core;
 use crate::event::SystemEvent;
 use crate::failure::contained;
-use crate::inline::Inline;
+use crate::inline::SharedInline;
 
 /// The most bytes that an event may have.
 pub const EVENT_BYTES: usize = EVENT_WORDS * 8;
 const EVENT_WORDS: usize = 9;
 
 /// A slot of the ring.
-struct Slot(Option<Inline<EVENT_WORDS>>);
+struct Slot(Option<SharedInline<EVENT_WORDS>>);
 
 impl Drop for Slot {
     fn drop(&mut self) {
@@ -29,11 +29,6 @@ impl Drop for Slot {
         contained(|| drop(self.0.take()));
     }
 }
-
-// SAFETY: only `Bus::publish` fills a slot, with a value that is `Send`.
-unsafe impl Send for Slot {}
-// SAFETY: only `Bus::publish` fills a slot, with a value that is `Sync`.
-unsafe impl Sync for Slot {}
 
 type Poller = EventPoller<Slot, MultiProducerBarrier>;
 
@@ -85,7 +80,7 @@ impl BusReader {
         if let Ok(mut events) = self.0.poll() {
             for slot in &mut events {
                 seen += 1;
-                if let Some(event) = slot.0.as_ref().and_then(Inline::get::<SystemEvent>) {
+                if let Some(event) = slot.0.as_ref().and_then(SharedInline::get::<SystemEvent>) {
                     see(event);
                 }
             }
@@ -95,7 +90,7 @@ impl BusReader {
 }
 
 /// Delivers an event to an actor of this worker, if it wants it.
-type Deliver = Box<dyn FnMut(&mut Core, Tag, &Inline<EVENT_WORDS>)>;
+type Deliver = Box<dyn FnMut(&mut Core, Tag, &SharedInline<EVENT_WORDS>)>;
 
 struct Subscription {
     event: TypeId,
@@ -134,9 +129,7 @@ impl Core {
         E: Send + Sync + 'static,
         M: Send + 'static,
     {
-        let Some(head) = self.current.head else { return };
-        // SAFETY: the head is the current actor's; only its state is borrowed by its handler.
-        let incarnation = unsafe { head.as_ref() }.incarnation;
+        let Some(incarnation) = self.current.head().map(|head| head.incarnation) else { return };
         let deliver: Deliver = Box::new(move |core, actor, event| {
             let Some(event) = event.get::<E>() else { return };
             if let Some(message) = core.made(actor, || map(event)).flatten() {
@@ -175,18 +168,17 @@ impl Core {
         self.bus.reader = Some(reader);
     }
 
-    fn deliver_event(&mut self, event: &Inline<EVENT_WORDS>) {
+    fn deliver_event(&mut self, event: &SharedInline<EVENT_WORDS>) {
         // Who subscribes while this event is delivered gets the next one.
         let (mut n, mut end) = (0, self.bus.subscriptions.len());
         while n < end {
-            let subscription = &mut self.bus.subscriptions[n];
+            let subscription = &self.bus.subscriptions[n];
             if subscription.event != event.type_id() {
                 n += 1;
                 continue;
             }
             let (actor, incarnation) = (subscription.actor, subscription.incarnation);
-            // SAFETY: the table's heads are valid, and the borrow ends at once.
-            let lives = self.slots.head(actor).is_some_and(|head| unsafe { head.as_ref() }.incarnation == incarnation);
+            let lives = self.head_at(actor).is_some_and(|head| head.incarnation == incarnation);
             if !lives {
                 let stale = self.bus.subscriptions.remove(n);
                 end -= 1;
@@ -194,7 +186,7 @@ impl Core {
                 continue;
             }
             // The closure is out of the list while it runs: what it delivers may subscribe too.
-            let mut deliver = std::mem::replace(&mut subscription.deliver, Box::new(|_, _, _| ()));
+            let mut deliver = std::mem::replace(&mut self.bus.subscriptions[n].deliver, Box::new(|_, _, _| ()));
             self.contain_for(actor, |core| deliver(core, actor, event));
             self.counters.steps += 1;
             self.bus.subscriptions[n].deliver = deliver;
@@ -221,7 +213,7 @@ impl Publisher {
     /// Publishes an event, unless the ring is full. Returns whether it fitted, and what is to be dropped: it or the one
     /// that it replaced, whose drop may panic.
     pub(crate) fn publish<E: Send + Sync + 'static>(&mut self, event: E) -> (bool, Option<impl Sized + use<E>>) {
-        let mut event = Slot(Some(Inline::new(event)));
+        let mut event = Slot(Some(SharedInline::new(event)));
         let published = self.producer.try_publish(|slot| std::mem::swap(slot, &mut event)).is_ok();
         if !published {
             self.shared.lost.fetch_add(1, Ordering::Relaxed);

@@ -3,8 +3,6 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use hippodrome_ringbuf::tag_at;
-
 use crate::actor::Actor;
 use crate::address::{ActorRef, Address};
 use crate::core::Core;
@@ -272,13 +270,6 @@ impl<M> std::fmt::Debug for Context<'_, M> {
 }
 
 impl Core {
-    #[inline(always)]
-    fn is_end_of_batch(&self) -> bool {
-        let cursor = self.reader.cursor;
-        // SAFETY: the reader's end was compared first.
-        cursor == self.reader_end() || unsafe { tag_at(cursor) } != self.current.tag.0
-    }
-
     fn order_stop(&mut self, actor: Address, how: Stop) {
         let task = Task::Stop { actor: actor.tag, how, reason: reason_of(how) };
         if actor.home.shared() != self.home {

@@ -43,6 +43,23 @@ pub(crate) struct Current {
     pub(crate) head: Option<NonNull<Head>>,
 }
 
+impl Current {
+    /// The actor's head. Its state, which its handler borrows, is not in it.
+    #[inline]
+    pub(crate) fn head(&self) -> Option<&Head> {
+        // SAFETY: `head` is set before anything of an actor runs, and its cell is freed only between runs. A head is
+        // borrowed for no longer than its worker, which nothing else can use meanwhile.
+        self.head.map(|head| unsafe { head.as_ref() })
+    }
+
+    /// The same, to change it.
+    #[inline]
+    pub(crate) fn head_mut(&mut self) -> Option<&mut Head> {
+        // SAFETY: as in `head`.
+        self.head.map(|mut head| unsafe { head.as_mut() })
+    }
+}
+
 /// A worker's state. It stays on one thread.
 pub(crate) struct Core {
     // What every message touches comes first.
@@ -176,8 +193,7 @@ impl Core {
     /// The address of the current actor.
     #[inline]
     pub(crate) fn me(&self) -> Address {
-        // SAFETY: `current.head` is set before anything of an actor runs, and its cell is freed only between runs.
-        self.current.head.map_or(Address { home: self.home, tag: self.current.tag }, |head| unsafe { head.as_ref() }.me)
+        self.current.head().map_or(Address { home: self.home, tag: self.current.tag }, |head| head.me)
     }
 
     /// One turn of the duty cycle. Returns whether it found anything to do.

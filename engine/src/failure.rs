@@ -123,7 +123,7 @@ impl Core {
         actor.incarnation += 1;
         actor.lifecycle = Lifecycle::Restarting { backoff_over: wait.is_zero() };
         let (me, incarnation) = (actor.me, actor.incarnation);
-        self.cancel_timers(head);
+        self.cancel_timers(me.tag);
         self.set_run(head);
         self.stop_children(head, Stop::Now);
         if !wait.is_zero() && !self.arm_backoff(me.tag, incarnation, wait) {

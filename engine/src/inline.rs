@@ -78,6 +78,30 @@ impl<const WORDS: usize> Inline<WORDS> {
     }
 }
 
+/// The same for a value that threads may share.
+pub(crate) struct SharedInline<const WORDS: usize>(Inline<WORDS>);
+
+// SAFETY: `new` is the only way to make one, and asks for a value that is `Send`.
+unsafe impl<const WORDS: usize> Send for SharedInline<WORDS> {}
+// SAFETY: `new` is the only way to make one, and asks for a value that is `Sync`.
+unsafe impl<const WORDS: usize> Sync for SharedInline<WORDS> {}
+
+impl<const WORDS: usize> SharedInline<WORDS> {
+    /// Stores `value`, as [`Inline::new`] does.
+    pub(crate) fn new<T: Send + Sync + 'static>(value: T) -> Self {
+        Self(Inline::new(value))
+    }
+
+    pub(crate) fn type_id(&self) -> TypeId {
+        self.0.type_id()
+    }
+
+    /// The value, if it is a `T`.
+    pub(crate) fn get<T: 'static>(&self) -> Option<&T> {
+        self.0.get()
+    }
+}
+
 impl<const WORDS: usize> Drop for Inline<WORDS> {
     fn drop(&mut self) {
         // SAFETY: `new` stored a value of the type that `drop` is for, and `take` does not get here.

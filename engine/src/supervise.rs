@@ -255,7 +255,7 @@ impl Core {
             self.drop_state_of_stopping(head);
         }
         self.set_run(head);
-        self.cancel_timers(head);
+        self.cancel_timers(tag);
         self.bury_queued(head, DeadLetterReason::Stopped);
         self.stop_children(head, if how == Stop::Kill { Stop::Kill } else { Stop::Now });
         self.finish_stop(tag);
@@ -405,7 +405,7 @@ impl Core {
     fn bury_actor(&mut self, mut head: NonNull<Head>, reason: StopReason) {
         let actor = head_mut(&mut head);
         let (me, actor_type, parent, vtable) = (actor.me, actor.type_name(), actor.parent, actor.vtable);
-        self.cancel_timers(head);
+        self.cancel_timers(me.tag);
         self.unlink(head);
         self.slots.remove(me.tag);
         if self.current.head == Some(head) {
@@ -482,6 +482,19 @@ impl Core {
         let vtable = head_of(head).vtable;
         // SAFETY: the vtable fits the cell, and the caller knows that it has a state, which is not used again.
         self.contain(|| unsafe { (vtable.drop_state)(head) });
+    }
+}
+
+impl Core {
+    /// The head of the actor with this tag, if it lives.
+    pub(crate) fn head_at(&self, tag: Tag) -> Option<&Head> {
+        self.slots.head(tag).map(head_of)
+    }
+
+    /// The same, to change it.
+    pub(crate) fn head_at_mut(&mut self, tag: Tag) -> Option<&mut Head> {
+        // SAFETY: as in `head_of`; the worker is borrowed as long as the head is.
+        self.slots.head(tag).map(|mut head| unsafe { head.as_mut() })
     }
 }
 

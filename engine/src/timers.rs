@@ -1,11 +1,9 @@
 //! A worker's timers: messages that actors send to themselves later, the deadlines of asks, the waits before restarts.
 
-use std::ptr::NonNull;
 use std::time::Duration;
 
 use crate::address::Tag;
 use crate::asks::AskKey;
-use crate::cell::Head;
 use crate::config::Config;
 use crate::core::Core;
 use crate::inline::Inline;
@@ -104,17 +102,15 @@ impl Core {
 
     /// Arms a timer of the current actor, which will cancel it when it stops or is restarted.
     fn arm_for_current(&mut self, delay: Duration, action: Action) -> Result<TimerKey, Action> {
-        let Some(mut head) = self.current.head else { return Err(action) };
+        let Some(incarnation) = self.current.head().map(|head| head.incarnation) else { return Err(action) };
         if !self.timers.has_room_for(self.asks.untimed() + 1) {
             return Err(action);
         }
         let now_ns = self.clock.now_ns();
-        // SAFETY: the head is the current actor's; only its state is borrowed by its handler.
-        let incarnation = unsafe { head.as_ref() }.incarnation;
         let timer = Timer { tag: self.current.tag, incarnation, action };
         let key = self.timers.arm(now_ns.saturating_add(nanos(delay)), timer).map_err(|timer| timer.action)?;
-        // SAFETY: as above.
-        let keys = &mut unsafe { head.as_mut() }.rare().timers;
+        let Some(head) = self.current.head_mut() else { return Ok(key) };
+        let keys = &mut head.rare().timers;
         if keys.len() == keys.capacity() && !keys.is_empty() {
             let timers = &self.timers;
             keys.retain(|key| timers.get(*key).is_some());
@@ -136,9 +132,8 @@ impl Core {
     }
 
     /// Cancels all timers of an actor.
-    pub(crate) fn cancel_timers(&mut self, mut head: NonNull<Head>) {
-        // SAFETY: called between runs, for an actor of the table; the borrow ends here.
-        let Some(rare) = &mut unsafe { head.as_mut() }.rare else { return };
+    pub(crate) fn cancel_timers(&mut self, actor: Tag) {
+        let Some(rare) = self.head_at_mut(actor).and_then(|head| head.rare.as_mut()) else { return };
         for key in std::mem::take(&mut rare.timers) {
             if let Some(timer) = self.timers.cancel(key) {
                 self.contain(|| drop(timer));

@@ -58,9 +58,8 @@ impl Core {
         if self.slots.head(target.tag).is_none() {
             self.run_commands();
         }
-        match self.slots.head(target.tag) {
-            // SAFETY: the table's heads are valid, and the borrow ends here.
-            Some(mut head) => unsafe { head.as_mut() }.rare().watchers.push(Watcher { watcher, notify }),
+        match self.head_at_mut(target.tag) {
+            Some(head) => head.rare().watchers.push(Watcher { watcher, notify }),
             None => self.tell_watcher(notify, Terminated { actor: target, reason: StopReason::Unknown }),
         }
     }
@@ -73,9 +72,7 @@ impl Core {
     }
 
     pub(crate) fn unwatch_actor(&mut self, unwatch: Unwatch) {
-        let Some(mut head) = self.slots.head(unwatch.target) else { return };
-        // SAFETY: as above.
-        let Some(rare) = &mut unsafe { head.as_mut() }.rare else { return };
+        let Some(rare) = self.head_at_mut(unwatch.target).and_then(|head| head.rare.as_mut()) else { return };
         // Dropped behind the list, since a drop may panic.
         let is_his = |watcher: &mut Watcher| watcher.watcher == Some(unwatch.watcher);
         for watcher in rare.watchers.extract_if(.., is_his).collect::<Vec<_>>() {

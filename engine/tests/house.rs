@@ -6,13 +6,11 @@ use common::source::sources;
 
 /// The files of the engine and of the affinity crate that may contain unsafe code. The rings are made of it. All others,
 /// such as the configuration, the wheel, the mailboxes, the names, the worker's waiting and the hosts, do without.
-const UNSAFE: [&str; 23] = [
+const UNSAFE: [&str; 19] = [
     "affinity/src/linux.rs",
     "affinity/src/memory.rs",
     "engine/src/asks.rs",
-    "engine/src/bus.rs",
     "engine/src/cell.rs",
-    "engine/src/context.rs",
     "engine/src/core.rs",
     "engine/src/dispatch.rs",
     "engine/src/failure.rs",
@@ -28,8 +26,6 @@ const UNSAFE: [&str; 23] = [
     "engine/src/shutdown.rs",
     "engine/src/supervise.rs",
     "engine/src/tell.rs",
-    "engine/src/timers.rs",
-    "engine/src/watch.rs",
 ];
 
 const CRATES: [&str; 3] = ["affinity/src", "engine/src", "ringbuf/src"];

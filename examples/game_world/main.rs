@@ -22,6 +22,7 @@ use hippodrome_examples::{Latency, thousands};
 use crate::frames::{Frames, TICK, TICKS_A_SECOND};
 use crate::world::{Census, World, WorldMsg};
 
+#[cfg(feature = "mimalloc")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -41,6 +41,7 @@ use crate::reference::Inconsistent;
 use crate::report::{Report, write_disagreements};
 use crate::workload::Workload;
 
+#[cfg(feature = "mimalloc")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
