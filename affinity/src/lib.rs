@@ -49,6 +49,7 @@
 mod core_id;
 mod core_set;
 mod memory;
+mod physical_memory;
 mod pinning;
 mod priority;
 mod topology;
@@ -67,6 +68,7 @@ use portable as platform;
 pub use core_id::{CoreId, CoreIdError, MAX_CORES};
 pub use core_set::{CoreSet, Cores, ParseCoreSetError};
 pub use memory::{HugePageError, LockError, MemoryLock, advise_huge_pages, prefault};
+pub use physical_memory::physical_memory_bytes;
 pub use pinning::{
     AffinityError, AffinityGuard, PinError, Pinned, Pinning, allowed_cores, current_affinity, current_core,
     pin_current_thread,

@@ -48,6 +48,7 @@ use serde::{Deserialize, Serialize};
 
 mod error;
 mod file;
+mod memory;
 mod pinning;
 #[cfg(test)]
 mod tests;

@@ -97,7 +97,7 @@ impl Builder {
     /// # Errors
     /// See [`StartError`]. No thread is left behind.
     pub fn start(self) -> Result<Engine, StartError> {
-        self.config.validate()?;
+        start::check(&self.config)?;
         let claim = self.config.stats_socket.as_deref().map(Claim::at).transpose()?;
         let started = start::on_threads(self.config, self.clock)?;
         let monitor = Monitor::start(started.shared.clone(), started.log).map_err(StartError::Monitor)?;
@@ -122,7 +122,7 @@ impl Builder {
     /// # Errors
     /// See [`StartError`].
     pub fn host(self) -> Result<Host, StartError> {
-        self.config.validate()?;
+        start::check(&self.config)?;
         if let Some(path) = self.config.stats_socket {
             return Err(StatsSocketError::Hosted { path }.into());
         }
@@ -134,7 +134,7 @@ impl Builder {
     /// # Errors
     /// See [`StartError`].
     pub fn seats(self) -> Result<(Engine, Vec<Seat>), StartError> {
-        self.config.validate()?;
+        start::check(&self.config)?;
         let claim = self.config.stats_socket.as_deref().map(Claim::at).transpose()?;
         let (shared, seats, log) = start::for_host(self.config, self.clock)?;
         let monitor = Monitor::start(shared.clone(), log).map_err(StartError::Monitor)?;

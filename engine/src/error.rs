@@ -153,6 +153,17 @@ pub enum StartError {
     /// The configuration is not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The rings would not fit the machine's memory.
+    #[error(
+        "the rings take {bytes} bytes, and the machine has {machine_bytes}: lower `lane_kib`, which every pair of workers \
+         takes twice, or `local_ring_kib` or `ingress_kib`"
+    )]
+    TooMuchMemory {
+        /// [What they take](crate::Config::preallocated_bytes) when the engine starts.
+        bytes: u64,
+        /// All of the machine's memory.
+        machine_bytes: u64,
+    },
     /// A worker could not be pinned.
     #[error("worker {worker} cannot be pinned: {source}")]
     Pin {

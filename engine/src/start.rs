@@ -60,6 +60,16 @@ struct Ends {
     bus: (Publisher, BusReader),
 }
 
+/// What is looked at before anything is made: the limits, and whether the machine has room for the rings.
+pub(crate) fn check(config: &Config) -> Result<(), StartError> {
+    config.validate()?;
+    let bytes = config.preallocated_bytes();
+    match hippodrome_affinity::physical_memory_bytes() {
+        Some(machine_bytes) if bytes > machine_bytes => Err(StartError::TooMuchMemory { bytes, machine_bytes }),
+        _ => Ok(()),
+    }
+}
+
 /// The next engine's number in this process.
 fn next_node() -> Result<u32, StartError> {
     static NEXT: AtomicU32 = AtomicU32::new(1);

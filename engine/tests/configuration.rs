@@ -155,3 +155,26 @@ fn more_workers_than_cores_work_however_they_wait() {
         }
     }
 }
+
+/// Every limit is kept, and nobody has four tebibytes.
+#[test]
+fn rings_that_no_machine_has_room_for_are_refused_before_they_are_made() {
+    let Some(machine) = hippodrome_affinity::physical_memory_bytes() else { return };
+    let builder = || {
+        let builder = Engine::builder().unpinned_workers(256);
+        builder.configure(|config| {
+            config.defaults.lane_kib = 65_536;
+            config.max_ports = 0;
+        })
+    };
+    let rings = 256 * (256 * 1024 + 256 * 1024 + 255 * 65_536 * 1024);
+    assert!(rings > machine, "this test is for machines of today");
+    let errors = [builder().start().err(), builder().host().err(), builder().seats().err()];
+    for error in errors.map(Option::unwrap) {
+        assert!(
+            matches!(error, StartError::TooMuchMemory { bytes, machine_bytes } if (bytes, machine_bytes) == (rings, machine))
+        );
+        let text = format!("the rings take {rings} bytes, and the machine has {machine}: lower `lane_kib`");
+        assert!(error.to_string().starts_with(&text), "{error}");
+    }
+}

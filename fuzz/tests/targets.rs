@@ -8,7 +8,7 @@ mod mutation;
 use std::fs;
 use std::path::Path;
 
-use mutation::{Edit, mutate};
+use mutation::{Edit, mutate, nudged};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -29,6 +29,11 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
 fn run(target: fn(&[u8]), input: &[u8]) {
     let bytes = peak_bytes(|| target(input));
     assert!(bytes <= MEMORY_BYTES_MAX, "{bytes} bytes for an input of {}", input.len());
+}
+
+/// Runs the target on its seeds with each number changed a little: where a limit is, it is found.
+fn attack_limits(name: &str, target: fn(&[u8])) {
+    seeds(name).iter().flat_map(|seed| nudged(seed)).for_each(|input| run(target, &input));
 }
 
 /// Runs the target on nothing, on its seeds, and on `cases` mutations.
@@ -59,11 +64,13 @@ impl std::fmt::Debug for Input {
 
 #[test]
 fn configuration() {
+    attack_limits("configuration", fuzz::configuration);
     attack("configuration", fuzz::configuration, 2000);
 }
 
 #[test]
 fn core_set() {
+    attack_limits("core_set", fuzz::core_set);
     attack("core_set", fuzz::core_set, 5000);
 }
 
@@ -74,12 +81,14 @@ fn topology() {
 
 #[test]
 fn order_flow() {
+    attack_limits("order_flow", fuzz::order_flow);
     attack("order_flow", fuzz::order_flow, 5000);
 }
 
 /// Each run takes a few of the socket's ticks.
 #[test]
 fn requests() {
+    attack_limits("requests", fuzz::requests);
     attack("requests", fuzz::requests, 40);
 }
 

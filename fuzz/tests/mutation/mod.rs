@@ -1,5 +1,7 @@
 //! Changes to an input, such as a fuzzer makes.
 
+use std::ops::Range;
+
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -53,6 +55,26 @@ pub(crate) enum Edit {
     Cut(Index),
 }
 
+/// What finds out where a limit is, if a number is at one: its neighbours, its double, its half.
+const NUDGES: [fn(u64) -> u64; 4] =
+    [|n| n.saturating_add(1), |n| n.saturating_sub(1), |n| n.saturating_mul(2), |n| n / 2];
+
+/// The seed with each of its numbers changed a little, one at a time.
+pub(crate) fn nudged(seed: &[u8]) -> Vec<Vec<u8>> {
+    let mut inputs = Vec::new();
+    let mut at = 0;
+    while let Some(number) = number_behind(at, seed) {
+        at = number.end;
+        let Ok(value) = String::from_utf8_lossy(&seed[number.clone()]).parse() else { continue };
+        for nudge in NUDGES {
+            let mut input = seed.to_vec();
+            input.splice(number.clone(), nudge(value).to_string().into_bytes());
+            inputs.push(input);
+        }
+    }
+    inputs
+}
+
 impl Arbitrary for Edit {
     type Parameters = ();
     type Strategy = BoxedStrategy<Self>;
@@ -99,11 +121,9 @@ fn apply(edit: &Edit, input: &mut Vec<u8>, seeds: &[Vec<u8>]) {
             input.splice(at..at, bytes.iter().copied());
         }
         Edit::Number(at, bytes) => {
-            let digits = |byte: &u8| byte.is_ascii_digit();
-            let at = place(at, input);
-            let Some(from) = input[at..].iter().position(digits).map(|offset| at + offset) else { return };
-            let length = input[from..].iter().take_while(|byte| digits(byte)).count();
-            input.splice(from..from + length, bytes.iter().copied());
+            if let Some(number) = number_behind(place(at, input), input) {
+                input.splice(number, bytes.iter().copied());
+            }
         }
         Edit::Remove(at, length) => {
             let at = place(at, input);
@@ -122,4 +142,11 @@ fn apply(edit: &Edit, input: &mut Vec<u8>, seeds: &[Vec<u8>]) {
         }
         Edit::Cut(at) => input.truncate(place(at, input)),
     }
+}
+
+/// The next run of digits.
+fn number_behind(at: usize, input: &[u8]) -> Option<Range<usize>> {
+    let from = at + input[at..].iter().position(u8::is_ascii_digit)?;
+    let length = input[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    Some(from..from + length)
 }
