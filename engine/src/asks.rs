@@ -81,20 +81,21 @@ impl Asks {
         self.untimed.len()
     }
 
-    fn insert(&mut self, pending: Pending, asked: Address) -> Result<AskKey, Pending> {
-        let index = match self.free.pop() {
-            Some(index) => index,
-            None if self.entries.len() < self.limit as usize => {
-                self.entries.push(Entry { generation: 0, pending: None, asked });
-                self.free.reserve(self.entries.len());
-                self.entries.len() as u32 - 1
-            }
-            None => return Err(pending),
-        };
+    fn has_room(&self) -> bool {
+        !self.free.is_empty() || self.entries.len() < self.limit as usize
+    }
+
+    /// Keeps an ask, for which there is room.
+    fn insert(&mut self, pending: Pending, asked: Address) -> AskKey {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.entries.push(Entry { generation: 0, pending: None, asked });
+            self.free.reserve(self.entries.len());
+            self.entries.len() as u32 - 1
+        });
         let entry = &mut self.entries[index as usize];
         entry.pending = Some(pending);
         entry.asked = asked;
-        Ok(AskKey { index, generation: entry.generation })
+        AskKey { index, generation: entry.generation }
     }
 
     /// How many entries there are, used or not.
@@ -197,12 +198,10 @@ impl Core {
             },
         };
         // Without a timer the ask might never end.
-        let can_be_timed = self.timers.has_room_for(self.asks.untimed() + 1);
-        let inserted = if can_be_timed { self.asks.insert(pending, to.address()) } else { Err(pending) };
-        let key = match inserted {
-            Ok(key) => key,
-            Err(pending) => return self.ask_later(pending, AskError::TooMany),
-        };
+        if !self.asks.has_room() || !self.timers.has_room_for(self.asks.untimed() + 1) {
+            return self.ask_later(pending, AskError::TooMany);
+        }
+        let key = self.asks.insert(pending, to.address());
         self.asks.untimed.push((key, nanos(timeout)));
         let message = make(Reply::to_actor(self.home, key));
         self.tell(to, message);
@@ -272,6 +271,7 @@ impl Core {
     }
 
     /// Makes the actor that asked the current one, if it still lives the same life.
+    #[inline(always)]
     fn resume_asker(&mut self, pending: Pending) -> Option<Pending> {
         let head = self.slots.head(pending.asker);
         let head = head.filter(|head| head_of(*head).incarnation == pending.incarnation);

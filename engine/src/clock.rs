@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// A source of time. It never goes backwards.
+/// A source of time. It never goes backwards, and does not panic: workers look at it between messages.
 pub trait Clock: Send + Sync + fmt::Debug + 'static {
     /// Nanoseconds since some fixed moment.
     fn now_ns(&self) -> u64;

@@ -18,7 +18,8 @@ pub enum DeadLetterReason {
     DroppedOldest,
     /// A newer message with the same key took its place. Counted, and reported by no event.
     Conflated,
-    /// The actor panicked while it handled it.
+    /// The actor panicked while it handled it, or while it made a message of it: of an answer. Or the key function of its
+    /// mailbox did.
     Panicked,
     /// An answer came after its ask had ended.
     LateReply,

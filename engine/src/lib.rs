@@ -29,7 +29,18 @@
 //! run of messages to one actor is handled without an indirect call in between. Nothing allocates per message, nothing
 //! locks, nothing hashes.
 //!
-//! With `panic = "abort"` in the profile a panic ends the process instead of its actor.
+//! # Panics
+//! A panic in a handler, in `started`, in a factory, or in what makes a message of a timer, an event or an answer fails the
+//! actor that it is of, and nobody else; the message that was lost by it, if there was one, is a dead letter. A panic in
+//! `stopped`, in a drop, in a notice or in a key function fails nobody and is counted.
+//!
+//! With `panic = "abort"` in the profile a panic ends the process instead of its actor. Whatever the profile, so does a
+//! panic in a drop while another one unwinds, and a handler that uses up its worker's stack: standard error then names the
+//! worker's thread, such as `hippodrome-0`.
+//!
+//! # Deadlocks
+//! Actors that ask in a circle, and keep the replies that they owe, are reported as a [`SystemEvent::WaitCycle`]. Full
+//! mailboxes in a circle stop nobody: who is refused has the message again, or it is a dead letter.
 
 mod actor;
 mod address;

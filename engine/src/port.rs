@@ -23,6 +23,7 @@ use crate::reply::Reply;
 use crate::shared::{Phase, PortLease, Shared};
 use crate::stopwatch::Mark;
 use crate::tell::Refused;
+use crate::tell::elsewhere;
 use crate::worker::snooze;
 
 /// How long opening a port waits for a worker.
@@ -78,7 +79,7 @@ impl Port {
     #[inline]
     pub fn tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
         if let Err(Refused { reason, message }) = self.push_and_publish(to, message) {
-            self.bury(to.address(), message, reason);
+            self.bury(to.address(), elsewhere(message), reason);
         }
     }
 
@@ -116,29 +117,38 @@ impl Port {
     ) -> usize {
         let deadline = Instant::now() + timeout;
         let mut sent = 0;
+        let worker = to.home().worker();
         for message in messages {
-            let message = match self.push(to, message) {
+            match self.push(to, message) {
                 Ok(()) => {
-                    sent += 1;
-                    if self.lanes[to.home().worker()].unpublished_bytes() >= BATCH_BYTES {
-                        self.publish(to.home().worker());
+                    if self.lanes[worker].unpublished_bytes() >= BATCH_BYTES {
+                        self.publish(worker);
                     }
-                    continue;
                 }
-                Err(Refused { message, .. }) => message,
-            };
-            self.publish_if_ours(to.home());
-            match self.tell_within(deadline.saturating_duration_since(Instant::now()), to, message) {
-                Ok(()) => sent += 1,
-                Err(error) => {
-                    let reason = self.shared.why_refused(to, &error);
-                    self.bury(to.address(), error.into_message(), reason);
-                    break;
+                Err(refused) => {
+                    if !self.tell_before(deadline, to, elsewhere(refused).message) {
+                        break;
+                    }
                 }
             }
+            sent += 1;
         }
         self.publish_if_ours(to.home());
         sent
+    }
+
+    /// Sends a message of a batch that did not fit, as soon as it does. Says whether it was accepted; otherwise it is a
+    /// dead letter.
+    #[cold]
+    #[inline(never)]
+    fn tell_before<M: Send + 'static>(&mut self, deadline: Instant, to: ActorRef<M>, message: M) -> bool {
+        self.publish_if_ours(to.home());
+        let sent = self.tell_within(deadline.saturating_duration_since(Instant::now()), to, message);
+        sent.map_err(|error| {
+            let reason = self.shared.why_refused(to, &error);
+            self.bury(to.address(), error.into_message(), reason);
+        })
+        .is_ok()
     }
 
     /// Asks an actor for a `T`, as [`Handle::ask`](crate::Handle::ask) does, through the port's lane.

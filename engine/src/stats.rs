@@ -138,7 +138,8 @@ pub struct WorkerStats {
     pub dead_letters: DeadLetterCounts,
     /// Panics of actors.
     pub panics: u64,
-    /// Panics in drops and in `stopped`, which end nothing.
+    /// Panics in drops, in `stopped`, in notices of ends and in key functions, which end nothing. Those on threads outside
+    /// are not among them.
     pub contained_panics: u64,
     /// Wake-ups that were missed and found by the bounded park. Always 0, unless there is a defect.
     pub rescued_wakeups: u64,

@@ -21,7 +21,7 @@ use crate::spawn::Props;
 /// are written there even on the way that does not call the function; a copy made on the other way alone leaves the
 /// first one in registers.
 #[inline(always)]
-fn elsewhere<M>(message: M) -> M {
+pub(crate) fn elsewhere<M>(message: M) -> M {
     let message = ManuallyDrop::new(message);
     // SAFETY: the original is forgotten.
     unsafe { std::ptr::read(&raw const *message) }
