@@ -153,6 +153,8 @@ pub fn configuration(workers: usize) -> Config {
     config.workers = vec![hippodrome::config::WorkerConfig::default(); workers];
     config.defaults.local_ring_limit_kib = 1024;
     config.defaults.outbox_limit_kib = 256;
+    // Fewer messages than a turn may send, so that the outboxes are needed.
+    config.defaults.lane_kib = 4;
     config.defaults.ingress_kib = 64;
     config.max_ports = 4;
     config

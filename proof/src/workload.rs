@@ -20,7 +20,7 @@
 //! | promise | checked by |
 //! |---|---|
 //! | 1 order | the numbers of each stream rise in the order in which they come to a handler, across restarts too |
-//! | 2 nothing lost, nothing doubled | each number ends once, and none is missing when nothing is on its way; handled and dead letters by the engine's count equal the ledger's, and the event stream's by reason |
+//! | 2 nothing lost, nothing doubled | each number ends once, and none is missing when nothing is on its way; handled and dead letters by the engine's count equal the ledger's, and the event stream's by reason; no timer and no ask is forgotten while its actor lives |
 //! | 3 a core is never blocked | all work ends: full mailboxes in circles, asks in circles; no worker is reported as stalled |
 //! | 4 bounded memory | no high-water mark of rings, outboxes, mailboxes, timers and actors is over its limit |
 //! | 5 no allocation per message | not here, since actors that are spawned allocate: `engine/tests/p05_no_allocation.rs` |

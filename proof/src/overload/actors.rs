@@ -44,8 +44,8 @@ pub(super) struct Targets {
     generators: usize,
 }
 
-/// The sinks of each worker: one in the shared ring, and one for each overflow policy.
-const SINKS: usize = 6;
+/// The sinks of each worker: one for each overflow policy, and as many in the shared ring.
+const SINKS: usize = 10;
 
 /// The messages that a private mailbox has room for.
 const CAPACITY: usize = 64;
@@ -77,7 +77,7 @@ impl Targets {
         for (worker, number) in (0..workers).zip(&mut tally) {
             let (tallies, sinks) = (tallies.clone(), targets.sinks.clone());
             let factory = move || Amplifier { tallies: tallies.clone(), number, sinks: sinks.clone(), next: worker };
-            targets.amplifiers.push(handle.spawn(props(1).mailbox_on(worker), factory)?);
+            targets.amplifiers.push(handle.spawn(On::Worker(worker), factory)?);
         }
         Ok(targets)
     }
@@ -115,12 +115,12 @@ struct Placeless(Option<Overflow<Load>>);
 
 fn props(sink: usize) -> Placeless {
     Placeless(match sink {
-        0 => None,
-        1 => Some(Overflow::Reject),
-        2 => Some(Overflow::DropNewest),
-        3 => Some(Overflow::DropOldest),
-        4 => Some(Overflow::Conflate(|load| load.0[0] % (2 * CAPACITY as u64))),
-        _ => Some(Overflow::Grow(GROWN)),
+        0 => Some(Overflow::Reject),
+        1 => Some(Overflow::DropNewest),
+        2 => Some(Overflow::DropOldest),
+        3 => Some(Overflow::Conflate(|load| load.0[0] % (2 * CAPACITY as u64))),
+        4 => Some(Overflow::Grow(GROWN)),
+        _ => None,
     })
 }
 

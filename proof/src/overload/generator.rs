@@ -32,7 +32,7 @@ const WINDOW: u64 = 48;
 const PAUSE: Duration = Duration::from_micros(50);
 
 /// The messages to amplifiers are one in so many.
-const AMPLIFIER_ONCE_IN: u64 = 100;
+const AMPLIFIER_ONCE_IN: u64 = 4;
 
 /// Measures how many messages the sinks handle in a second when no more is sent than they handle.
 pub(super) fn closed_loop(handle: &Handle, targets: &Targets, measured: Duration) -> Result<f64, PortError> {

@@ -4,7 +4,6 @@ use std::fmt;
 
 use hippodrome::DeadLetterReason;
 
-use super::growth;
 use super::round::{Failure, Outcome, Round};
 use crate::memory::mib;
 use crate::workload::{Summary, Violation, Violations};
@@ -38,10 +37,8 @@ pub(super) struct Totals {
     dead_letters: [u64; DeadLetterReason::ALL.len()],
     wrong: Wrong,
     failure: Option<Failure>,
-    /// The most resident memory after a round of the first cycle, and after the last round.
-    warm: Option<u64>,
-    last: Option<u64>,
-    cycles: usize,
+    /// The resident memory after each round.
+    resident: Vec<u64>,
 }
 
 /// Violations by what they are.
@@ -71,13 +68,9 @@ impl Wrong {
 }
 
 impl Totals {
-    pub(super) fn add(&mut self, outcome: Result<Outcome, Failure>, resident: Option<u64>, cycle: usize) {
+    pub(super) fn add(&mut self, outcome: Result<Outcome, Failure>, resident: Option<u64>) {
         self.rounds += 1;
-        self.cycles = cycle;
-        if cycle == 0 {
-            self.warm = self.warm.max(resident);
-        }
-        self.last = resident;
+        self.resident.extend(resident);
         match outcome {
             Ok(Outcome { summary, .. }) => {
                 self.sum.add(&summary);
@@ -98,13 +91,20 @@ impl Totals {
         self.failure.is_some()
     }
 
-    /// Whether all went well.
-    pub(super) fn judge(self, growth_limit_bytes: u64) -> Result<(), String> {
+    /// The most resident memory in the first half of the rounds, and in the second.
+    fn halves(&self) -> (Option<u64>, Option<u64>) {
+        let (first, second) = self.resident.split_at(self.resident.len() / 2);
+        (first.iter().copied().max(), second.iter().copied().max())
+    }
+
+    /// Whether all went well. The memory is judged if there were enough rounds to have seen every setting twice.
+    pub(super) fn judge(self, settings: usize, growth_limit_bytes: u64) -> Result<(), String> {
+        let (first, second) = self.halves();
         if let Some(failure) = self.failure {
             return Err(format!("a round failed: {failure}"));
         }
-        let grown = self.warm.zip(self.last).map_or(0, |(warm, last)| last.saturating_sub(warm));
-        if self.cycles > 0 && grown > growth_limit_bytes {
+        let grown = first.zip(second).map_or(0, |(first, second)| second.saturating_sub(first));
+        if self.resident.len() >= 2 * settings && grown > growth_limit_bytes {
             return Err(format!("the memory grew by {grown} bytes; {growth_limit_bytes} are allowed"));
         }
         Ok(())
@@ -136,6 +136,26 @@ impl fmt::Display for Totals {
         row("misrouted", misrouted.to_string())?;
         row("rescued wake-ups", sum.rescued_wakeups.to_string())?;
         row("other violations", other.to_string())?;
-        row("resident memory", growth(self.warm, self.last))
+        let (first, second) = self.halves();
+        let grown = first.zip(second).map(|(first, second)| second.saturating_sub(first));
+        row("most MiB in the first half", mib(first))?;
+        row("most MiB in the second half", mib(second))?;
+        row("  MiB more", mib(grown))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(resident: &[u64]) -> Result<(), String> {
+        Totals { resident: resident.to_vec(), ..Totals::default() }.judge(2, 10)
+    }
+
+    #[test]
+    fn memory_that_grows_is_found() {
+        assert_eq!(judged(&[50, 100, 104, 99]), Ok(()));
+        assert!(judged(&[50, 100, 111, 99]).is_err());
+        assert_eq!(judged(&[50, 100, 150]), Ok(()), "not every setting was seen twice");
     }
 }

@@ -34,6 +34,10 @@ pub(super) fn always(world: &World, stats: &Stats) -> Result<(), Violations> {
 pub(super) fn quiet(world: &World, stats: &Stats, is_audited: bool) -> Result<Summary, Violations> {
     let mut found = Vec::new();
     must_not_be(world, stats, &mut found);
+    let count = world.ledger.forgotten();
+    if count > 0 {
+        found.push(Violation::MustNotBe { what: "forgotten timers and asks", count });
+    }
     let (counts, streams) = accounts(world, stats, &mut found);
     if is_audited {
         events(world, stats, &counts, &mut found);

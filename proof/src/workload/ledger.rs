@@ -49,6 +49,11 @@ impl Ledger {
         self.parties.lock().iter().for_each(|party| party.faults(into));
     }
 
+    /// Timers and asks that were dropped though their actors live on.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.parties.lock().iter().map(|party| party.forgotten()).sum()
+    }
+
     /// How many there ever were.
     pub(crate) fn enlisted(&self) -> u64 {
         self.next_id.load(Ordering::Relaxed).into()

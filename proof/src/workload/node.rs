@@ -164,7 +164,7 @@ impl<const N: usize> Node<N> {
 
     fn cancel(&mut self, ctx: &mut Context<'_, Msg<N>>) {
         if let Some(timer) = self.timer.take() {
-            ctx.cancel(timer);
+            self.me.cancelling(|| ctx.cancel(timer));
         }
     }
 
@@ -314,6 +314,12 @@ impl<const N: usize> Node<N> {
         if let Some(kept) = self.circle.pop_front() {
             self.answer(kept, ctx);
         }
+    }
+}
+
+impl<const N: usize> Drop for Node<N> {
+    fn drop(&mut self) {
+        self.me.end_life();
     }
 }
 

@@ -27,10 +27,11 @@ enum Way {
 /// A thread outside the engine that gives its actors work. One thread's, since messages are in order for each thread.
 #[derive(Debug)]
 pub struct Sender {
+    /// Let go of before the world, whose end is the end of all parties that nobody holds.
+    me: Hold,
     world: Arc<World>,
     handle: Handle,
     way: Way,
-    me: Hold,
     random: Random,
     asks: Vec<Ask<Answer>>,
     /// How long it waits for room and for answers; zero for the thread that polls the workers itself.

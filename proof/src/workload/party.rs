@@ -150,6 +150,12 @@ pub(crate) struct Party {
     is_gone: AtomicBool,
     /// A thread outside the engine.
     is_outside: AtomicBool,
+    /// How many states the actor has had before this one.
+    life: AtomicU32,
+    /// Timers and asks that were dropped in this life, though it was not over.
+    forgotten: AtomicU64,
+    /// Whether the actor itself is just dropping a timer.
+    is_cancelling: AtomicBool,
     outbox: CachePadded<Outbox>,
     inbox: CachePadded<Inbox>,
 }
@@ -176,6 +182,7 @@ impl Party {
         [arrived, started, restarted, faults].into_iter().for_each(|count| count.store(0, Ordering::Relaxed));
         *streams.lock() = Streams::default();
         self.is_gone.store(false, Ordering::Relaxed);
+        self.forgotten.store(0, Ordering::Relaxed);
         POOL.lock().push(self);
     }
 
@@ -196,28 +203,59 @@ impl Party {
         self.holds.load(Ordering::Acquire) > 0
     }
 
+    pub(crate) fn life(&self) -> u32 {
+        self.life.load(Ordering::Acquire)
+    }
+
+    /// The actor's state is dropped: with it, its timers and asks may be.
+    pub(crate) fn end_life(&self) {
+        self.life.fetch_add(1, Ordering::AcqRel);
+        self.forgotten.store(0, Ordering::Release);
+    }
+
+    /// Runs something that may drop the actor's own timers.
+    pub(crate) fn cancelling<T>(&self, run: impl FnOnce() -> T) -> T {
+        self.is_cancelling.store(true, Ordering::Release);
+        let result = run();
+        self.is_cancelling.store(false, Ordering::Release);
+        result
+    }
+
+    pub(crate) fn count_forgotten(&self) {
+        if !self.is_cancelling.load(Ordering::Acquire) {
+            self.forgotten.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// Timers and asks that were dropped in this life, though it is not over.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::Acquire)
+    }
+
     /// Numbers the next message to `receiver`.
-    pub(crate) fn begin(&self, receiver: u32, stream: StreamId) -> u64 {
+    pub(crate) fn begin(&self, receiver: u32, stream: StreamId) -> u32 {
         // Before anything can come of it: so that in all looks no more have ended than begun.
         self.outbox.begun.fetch_add(1, Ordering::Release);
         let mut numbered = self.outbox.numbered.lock();
         let next = numbered.entry((receiver, stream)).or_default();
         *next += 1;
-        *next - 1
+        (*next - 1) as u32
     }
 
     /// A message came to this party, which it is for.
-    pub(crate) fn arrive(&self, sender: u32, stream: StreamId, sequence: u64) -> Result<(), Wrong> {
+    pub(crate) fn arrive(&self, sender: u32, stream: StreamId, sequence: u32) -> Result<(), Wrong> {
         let mut streams = self.inbox.streams.lock();
-        streams.digest = mix(streams.digest ^ mix(sequence ^ u64::from(sender) << 40 ^ (stream.kind as u64) << 32));
-        let arrived = streams.by_sender.entry((sender, stream)).or_default().arrive(sequence, stream.kind.is_ordered());
+        streams.digest =
+            mix(streams.digest ^ mix(u64::from(sequence) ^ u64::from(sender) << 40 ^ (stream.kind as u64) << 32));
+        let arrived =
+            streams.by_sender.entry((sender, stream)).or_default().arrive(sequence.into(), stream.kind.is_ordered());
         arrived.inspect_err(|wrong| self.fault_in(&mut streams, *wrong, sender, stream, sequence))
     }
 
     /// A message for this party came to its end.
-    pub(crate) fn end(&self, sender: u32, stream: StreamId, sequence: u64, fate: Fate) {
+    pub(crate) fn end(&self, sender: u32, stream: StreamId, sequence: u32, fate: Fate) {
         let mut streams = self.inbox.streams.lock();
-        if let Err(wrong) = streams.by_sender.entry((sender, stream)).or_default().end(sequence) {
+        if let Err(wrong) = streams.by_sender.entry((sender, stream)).or_default().end(sequence.into()) {
             self.fault_in(&mut streams, wrong, sender, stream, sequence);
             return;
         }
@@ -225,7 +263,7 @@ impl Party {
         self.inbox.ended[fate as usize].fetch_add(1, Ordering::Release);
     }
 
-    fn fault_in(&self, streams: &mut Streams, wrong: Wrong, sender: u32, stream: StreamId, sequence: u64) {
+    fn fault_in(&self, streams: &mut Streams, wrong: Wrong, sender: u32, stream: StreamId, sequence: u32) {
         let receiver = self.id();
         self.inbox.faults.fetch_add(1, Ordering::Release);
         if streams.faults.len() < KEPT_FAULTS {

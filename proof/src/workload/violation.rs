@@ -34,7 +34,7 @@ pub enum Violation {
         /// Of which stream it is.
         stream: StreamId,
         /// Its number.
-        sequence: u64,
+        sequence: u32,
     },
     /// A message came after one that was sent later.
     #[error("reordered: message {sequence} from {sender} to {receiver} ({stream:?}) came after a later one")]
@@ -46,7 +46,7 @@ pub enum Violation {
         /// Of which stream it is.
         stream: StreamId,
         /// Its number.
-        sequence: u64,
+        sequence: u32,
     },
     /// A message came with other bytes than it was sent with.
     #[error("corrupted: message {sequence} from {sender} to {receiver} ({stream:?}) came with other bytes")]
@@ -58,7 +58,7 @@ pub enum Violation {
         /// Of which stream it is.
         stream: StreamId,
         /// Its number.
-        sequence: u64,
+        sequence: u32,
     },
     /// A message came to another actor.
     #[error("misrouted: message {sequence} from {sender} to {receiver} came to {found}")]
@@ -70,7 +70,7 @@ pub enum Violation {
         /// Who got it.
         found: u32,
         /// Its number.
-        sequence: u64,
+        sequence: u32,
     },
     /// The engine counted other than the ledger.
     #[error("{what}: the engine says {engine}, the ledger {ledger}")]
