@@ -64,11 +64,10 @@
 mod models;
 
 use crossbeam_utils::CachePadded;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::sync::thread::{self, Thread};
-use crate::sync::{AtomicU8, AtomicU64, Ordering, fence};
+use crate::sync::{AtomicU8, AtomicU64, OnceLock, Ordering, fence};
 
 /// The most sources with a bit of their own; see [`Signal::Source`].
 pub const MAX_SOURCES: usize = 512;
@@ -248,6 +247,7 @@ pub(crate) enum Notice {
 }
 
 impl Attention {
+    #[cfg_attr(loom, track_caller)]
     pub(crate) fn watched() -> Self {
         Self(CachePadded::new(AtomicU8::new(WATCHED)))
     }

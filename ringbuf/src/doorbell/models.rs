@@ -10,9 +10,7 @@ use loom::thread;
 use super::*;
 
 fn model(body: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = builder.preemption_bound.or(Some(3));
-    builder.check(body);
+    crate::explore::explore(Some(3), body);
 }
 
 /// Parks until all of `signals` have rung, and does `seen` for each.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
 use super::*;
+use crate::explore::explore;
 
 /// How often threads that could go on are interrupted. Every one more takes several times as long, with three threads;
 /// bugs rarely need more than three.
@@ -32,9 +33,7 @@ fn with_ring(
     capacity: usize,
     body: impl Fn(Producer<Counted>, Consumer<Counted>, Make<'_>) -> usize + Send + Sync + 'static,
 ) {
-    let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(PREEMPTIONS);
-    model.check(move || {
+    explore(Some(PREEMPTIONS), move || {
         let drops = Arc::new(AtomicUsize::new(0));
         let (producer, consumer) = ring(capacity).unwrap();
         let made = body(producer, consumer, &|sender, order| Counted { sender, order, drops: Arc::clone(&drops) });

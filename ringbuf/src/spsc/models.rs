@@ -24,7 +24,7 @@ fn with_ring(
     capacity: usize,
     body: impl Fn(Producer<Counted>, Consumer<Counted>, &dyn Fn(usize) -> Counted) -> usize + Send + Sync + 'static,
 ) {
-    loom::model(move || {
+    crate::explore::explore(None, move || {
         let drops = Arc::new(AtomicUsize::new(0));
         let (producer, consumer) = ring(capacity).unwrap();
         let made = body(producer, consumer, &|order| Counted { order, drops: Arc::clone(&drops) });
