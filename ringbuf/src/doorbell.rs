@@ -207,12 +207,14 @@ impl Doorbell {
     pub fn park(&self, timeout: Duration) -> Woken {
         let worker = self.worker.get_or_init(thread::current);
         debug_assert_eq!(worker.id(), thread::current().id(), "only the attached thread is woken");
-        // Release: a ringer that sees `PARKED` wakes the thread that `worker` holds.
-        if self.summary.compare_exchange(0, PARKED, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+        // Release: a ringer that sees `PARKED` wakes the thread that `worker` holds. No acquire: a word without a bit
+        // was written by this thread itself.
+        if self.summary.compare_exchange(0, PARKED, Ordering::Release, Ordering::Relaxed).is_err() {
             return Woken::AtOnce;
         }
         thread::park_timeout(timeout);
-        let summary = self.summary.fetch_and(!PARKED, Ordering::AcqRel);
+        // Relaxed: what it was rung for is acquired by `take`, as this goes on with the ringers' release sequences.
+        let summary = self.summary.fetch_and(!PARKED, Ordering::Relaxed);
         if summary & !PARKED == 0 { Woken::TimedOut } else { Woken::Rung }
     }
 }

@@ -145,12 +145,14 @@ fn the_consumer_closes_while_the_producer_pushes() {
         let pushing = thread::spawn(move || {
             let accepted = values.map(|value| producer.push(value).is_ok());
             assert!(producer.is_closed() || accepted == [true, true]);
-            accepted
+            (producer, accepted)
         });
         consumer.close();
         let mut popped = pop_all(&mut consumer);
+        let (producer, accepted) = pushing.join().unwrap();
+        assert!(producer.is_closed());
         // After the first push that was refused, none is accepted.
-        let accepted: &[_] = match pushing.join().unwrap() {
+        let accepted: &[_] = match accepted {
             [true, true] => &[0, 1],
             [true, false] => &[0],
             [false, false] => &[],
