@@ -64,11 +64,10 @@
 mod models;
 
 use crossbeam_utils::CachePadded;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::sync::thread::{self, Thread};
-use crate::sync::{AtomicU8, AtomicU64, Ordering, fence};
+use crate::sync::{AtomicU8, AtomicU64, OnceLock, Ordering, fence};
 
 /// The most sources with a bit of their own; see [`Signal::Source`].
 pub const MAX_SOURCES: usize = 512;
@@ -208,12 +207,14 @@ impl Doorbell {
     pub fn park(&self, timeout: Duration) -> Woken {
         let worker = self.worker.get_or_init(thread::current);
         debug_assert_eq!(worker.id(), thread::current().id(), "only the attached thread is woken");
-        // Release: a ringer that sees `PARKED` wakes the thread that `worker` holds.
-        if self.summary.compare_exchange(0, PARKED, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+        // Release: a ringer that sees `PARKED` wakes the thread that `worker` holds. No acquire: a word without a bit
+        // was written by this thread itself.
+        if self.summary.compare_exchange(0, PARKED, Ordering::Release, Ordering::Relaxed).is_err() {
             return Woken::AtOnce;
         }
         thread::park_timeout(timeout);
-        let summary = self.summary.fetch_and(!PARKED, Ordering::AcqRel);
+        // Relaxed: what it was rung for is acquired by `take`, as this goes on with the ringers' release sequences.
+        let summary = self.summary.fetch_and(!PARKED, Ordering::Relaxed);
         if summary & !PARKED == 0 { Woken::TimedOut } else { Woken::Rung }
     }
 }
@@ -248,6 +249,7 @@ pub(crate) enum Notice {
 }
 
 impl Attention {
+    #[cfg_attr(loom, track_caller)]
     pub(crate) fn watched() -> Self {
         Self(CachePadded::new(AtomicU8::new(WATCHED)))
     }

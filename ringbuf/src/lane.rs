@@ -390,9 +390,11 @@ impl<K: Kind> Producer<K> {
         self.shared.attention.is_closed()
     }
 
-    /// Whether the consumer has read everything that was published. A snapshot.
+    /// Whether the consumer has read everything that was published, and given its room back: then all that it did
+    /// before is seen here. A snapshot.
     #[must_use]
     pub fn is_drained(&self) -> bool {
+        // Acquire: pairs with the consumer's release in `release`.
         self.shared.head.load(Ordering::Acquire) >= self.batch
     }
 
@@ -435,7 +437,8 @@ impl<K: Kind> Producer<K> {
 impl<K: Kind> Drop for Producer<K> {
     fn drop(&mut self) {
         let _ = self.publish();
-        // Release: pairs with the acquire in `Consumer::is_ended`: all that was published comes before.
+        // Release: pairs with the acquire in `Consumer::is_ended`: all that was published comes before. (So it would
+        // by the fence behind each publication.)
         self.shared.ended.store(true, Ordering::Release);
         if self.shared.attention.after_publish() == Notice::Ring {
             self.shared.bell.ring(self.shared.signal);

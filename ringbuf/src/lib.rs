@@ -10,6 +10,8 @@
 pub mod doorbell;
 mod envelope;
 mod error;
+#[cfg(all(loom, test))]
+mod explore;
 pub mod ingress;
 pub mod lane;
 mod lines;

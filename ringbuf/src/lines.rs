@@ -6,6 +6,7 @@
 //! its bytes, and overwriting a stamp's place with a message is played by storing a misleading value there.
 
 pub(crate) use self::chosen::Lines;
+use crate::sync::Ordering;
 
 /// Bytes of a line: what one stamp announces at least.
 pub(crate) const LINE_BYTES: u64 = 64;
@@ -25,10 +26,21 @@ pub(crate) fn line_down(position: u64) -> u64 {
     position & !(LINE_BYTES - 1)
 }
 
+impl Lines {
+    /// Clears the stamp of the line that begins at `position`, so that no message's bytes are taken for one. The line
+    /// must be nobody else's, like one in which a message is written.
+    #[inline(always)]
+    pub(crate) fn clear_stamp(&self, position: u64) {
+        self.owns(position);
+        // Relaxed: the reader comes here only after an acquire of what its ring publishes after this.
+        self.stamp(position).store(0, Ordering::Relaxed);
+    }
+}
+
 #[cfg(not(loom))]
 mod chosen {
     use crate::memory::Memory;
-    use crate::sync::{AtomicU64, Ordering};
+    use crate::sync::AtomicU64;
 
     /// Lines of plain memory. Positions are counted in bytes without end and wrap by a mask.
     #[derive(Debug)]
@@ -69,12 +81,9 @@ mod chosen {
             unsafe { AtomicU64::from_ptr(self.at(position).cast()) }
         }
 
-        /// Clears the stamp of the line that begins at `position`, so that no message's bytes are taken for one.
+        /// The line that begins at `position` is nobody else's.
         #[inline(always)]
-        pub(crate) fn clear_stamp(&self, position: u64) {
-            // Relaxed: the reader comes here only after an acquire of what its ring publishes after this.
-            self.stamp(position).store(0, Ordering::Relaxed);
-        }
+        pub(super) fn owns(&self, _position: u64) {}
 
         /// The bytes from `start` to `end` are being written.
         #[inline(always)]
@@ -130,10 +139,8 @@ mod chosen {
             &self.stamps[self.line(position)]
         }
 
-        pub(crate) fn clear_stamp(&self, position: u64) {
-            // The line must be nobody else's, like one in which a message is written.
+        pub(super) fn owns(&self, position: u64) {
             self.bytes[self.line(position)].with_mut(|_| ());
-            self.stamp(position).store(0, Ordering::Relaxed);
         }
 
         fn line(&self, position: u64) -> usize {

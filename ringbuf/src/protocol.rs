@@ -2,6 +2,8 @@
 //!
 //! Positions count values from 0 and never wrap: at one value per nanosecond a `u64` lasts 584 years. A position
 //! becomes an index by masking it with the number of slots.
+//!
+//! Under the model checker each word knows where its ring made it, so that it can be weakened by itself.
 
 use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -12,6 +14,7 @@ use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 pub(crate) struct Cursor(AtomicU64);
 
 impl Cursor {
+    #[cfg_attr(loom, track_caller)]
     pub(crate) fn new() -> Self {
         Self(AtomicU64::new(0))
     }
@@ -41,6 +44,7 @@ impl Cursor {
 pub(crate) struct Claims(AtomicU64);
 
 impl Claims {
+    #[cfg_attr(loom, track_caller)]
     pub(crate) fn new() -> Self {
         Self(AtomicU64::new(0))
     }
@@ -81,6 +85,7 @@ pub(crate) enum Mark {
 pub(crate) struct Stamp(AtomicU64);
 
 impl Stamp {
+    #[cfg_attr(loom, track_caller)]
     pub(crate) fn new() -> Self {
         Self(AtomicU64::new(0))
     }
@@ -117,6 +122,7 @@ impl Stamp {
 pub(crate) struct Flag(AtomicBool);
 
 impl Flag {
+    #[cfg_attr(loom, track_caller)]
     pub(crate) fn new() -> Self {
         Self(AtomicBool::new(false))
     }
@@ -137,6 +143,7 @@ impl Flag {
 pub(crate) struct Handles(AtomicUsize);
 
 impl Handles {
+    #[cfg_attr(loom, track_caller)]
     pub(crate) fn new() -> Self {
         Self(AtomicUsize::new(1))
     }

@@ -1,7 +1,8 @@
 //! The only file that chooses between the standard library and the model checker.
 //!
 //! Everything that takes part in a lock-free protocol comes from here: built with `--cfg loom` the same names are
-//! loom's, and every interleaving of a model is explored.
+//! loom's, and every interleaving of a model is explored. There each atomic operation can be weakened, one at a time, to
+//! show that a model fails.
 
 #[cfg(not(loom))]
 pub(crate) use self::real::*;
@@ -13,8 +14,8 @@ pub(crate) use self::checked::*;
 mod real {
     pub(crate) use std::alloc::{alloc, dealloc};
     pub(crate) use std::hint::spin_loop;
-    pub(crate) use std::sync::Arc;
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+    pub(crate) use std::sync::{Arc, OnceLock};
     pub(crate) use std::thread;
 
     /// [`std::cell::UnsafeCell`] behind the interface of loom's, which is told when an access begins and ends.
@@ -42,20 +43,4 @@ mod real {
 }
 
 #[cfg(loom)]
-mod checked {
-    pub(crate) use loom::alloc::{alloc, dealloc};
-    pub(crate) use loom::cell::UnsafeCell;
-    pub(crate) use loom::hint::spin_loop;
-    pub(crate) use loom::sync::Arc;
-
-    /// loom's threads have no time: a timed park is one that only somebody can end.
-    pub(crate) mod thread {
-        pub(crate) use loom::thread::{Thread, current, yield_now};
-
-        pub(crate) fn park_timeout(_timeout: std::time::Duration) {
-            loom::thread::park();
-        }
-    }
-
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
-}
+mod checked;

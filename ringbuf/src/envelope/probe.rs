@@ -48,9 +48,7 @@ impl<const WORDS: usize> Drop for Probe<WORDS> {
 
 /// Explores `body`, which makes the messages 0 up to what it returns: each must be dropped once.
 pub(crate) fn explore(preemptions: usize, body: impl Fn() -> u64 + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = builder.preemption_bound.or(Some(preemptions));
-    builder.check(move || {
+    crate::explore::explore(Some(preemptions), move || {
         DROPS.with_borrow_mut(|drops| drops.fill(0));
         let made = body();
         assert_dropped(made);

@@ -163,6 +163,63 @@ fn a_full_lane_takes_more_after_a_release() {
 }
 
 #[test]
+fn a_consumer_that_goes_makes_room_for_a_producer_that_does_not_know() {
+    explore(3, || {
+        let (mut producer, consumer) = full();
+        let reader = thread::spawn(move || drop(consumer));
+        let mut message = Probe::<LINE>::new(7);
+        loop {
+            // SAFETY: the kind is the probe's, which may be sent anywhere.
+            match unsafe { producer.push(Probe::<LINE>::KIND, 7, message) } {
+                Ok(()) => break,
+                Err((Refused::Full, back)) => message = back,
+                Err((refused, _)) => {
+                    assert_eq!(refused, Refused::Closed);
+                    break;
+                }
+            }
+            thread::yield_now();
+        }
+        drop(producer);
+        reader.join().unwrap();
+        8
+    });
+}
+
+#[test]
+fn who_sees_a_lane_drained_sees_what_was_done_before() {
+    explore(3, || {
+        let (mut producer, mut consumer) = smallest();
+        let done = std::sync::Arc::new(Done(loom::cell::UnsafeCell::new(false)));
+        let reader = thread::spawn({
+            let done = done.clone();
+            move || {
+                receive_one(&mut consumer, 0);
+                // SAFETY: the model checker sees to it that the producer does not look yet.
+                done.0.with_mut(|done| unsafe { *done = true });
+                consumer.release();
+            }
+        });
+        push_and_publish::<0>(&mut producer, 0);
+        while !producer.is_drained() {
+            thread::yield_now();
+        }
+        // SAFETY: the model checker sees to it that the consumer's write came before.
+        done.0.with(|done| assert!(unsafe { *done }));
+        reader.join().unwrap();
+        1
+    });
+}
+
+/// What the consumer does with a message, where the producer can see it.
+struct Done(loom::cell::UnsafeCell<bool>);
+
+// SAFETY: loom checks each access; the model fails if two of them are not ordered.
+unsafe impl Sync for Done {}
+// SAFETY: as above.
+unsafe impl Send for Done {}
+
+#[test]
 fn a_batch_waits_for_room_too() {
     // The first message goes to a line that was read, and nothing but the reader's release says so.
     let write = |producer: &mut Producer<_>| {
@@ -217,7 +274,7 @@ fn a_closing_consumer_drops_or_leaves_each_message() {
         reader.join().unwrap();
         // Nothing is left for the memory's owner, as long as the producer did what it was told.
         assert_dropped(3);
-        assert!(producer.is_drained());
+        assert!(producer.is_drained() && producer.depth_bytes() == 0);
         3
     });
 }
@@ -336,4 +393,66 @@ fn a_parked_worker_misses_no_publication() {
         worker.join().unwrap();
         2
     });
+}
+
+/// What a worker is ordered to attach: a lane that another thread made for itself.
+type Orders = std::sync::Arc<loom::sync::Mutex<Option<Consumer<PlainKind>>>>;
+
+const ORDER: Signal = Signal::Flag(1);
+
+/// A thread opens a lane to a worker, sends two messages and closes it. `serve` is what the worker does with the
+/// consumer, once it has it; the worker has nothing else to wake for.
+fn open_a_lane(serve: fn(Consumer<PlainKind>, &Doorbell)) {
+    explore(3, move || {
+        let bell = std::sync::Arc::new(Doorbell::new());
+        let orders = Orders::default();
+        let worker = thread::spawn({
+            let (bell, orders) = (bell.clone(), orders.clone());
+            move || {
+                let mut is_ordered = false;
+                while !is_ordered {
+                    bell.park(Duration::MAX);
+                    bell.take(|signal| is_ordered |= signal == ORDER);
+                }
+                let consumer = orders.lock().unwrap().take();
+                serve(consumer.expect("an order comes before its signal"), &bell);
+            }
+        });
+        let (mut producer, consumer) = lane(MIN_LANE_BYTES, bell.clone(), Signal::Source(70)).unwrap();
+        *orders.lock().unwrap() = Some(consumer);
+        bell.ring(ORDER);
+        for number in 0..2 {
+            push::<0>(&mut producer, number);
+            if producer.publish() == Published::Closed {
+                // SAFETY: `reclaim` gives each message once, and only probes were pushed.
+                producer.reclaim(|kind, tag, message| unsafe { take(kind, tag, message, tag) });
+                assert_dropped(number + 1);
+            }
+        }
+        drop(producer);
+        worker.join().unwrap();
+        2
+    });
+}
+
+#[test]
+fn a_lane_opened_to_a_running_worker_is_read_to_its_end() {
+    open_a_lane(|mut consumer, bell| assert_eq!(read_and_park(&mut consumer, bell), 2));
+}
+
+#[test]
+fn a_lane_opened_to_a_worker_that_ends_gives_each_message_to_one_side() {
+    open_a_lane(|consumer, _| {
+        let mut next = 0;
+        consumer.finish(|kind, tag, message| {
+            // SAFETY: `finish` gives each message once, and only probes were pushed.
+            unsafe { take(kind, tag, message, next) };
+            next += 1;
+        });
+    });
+}
+
+#[test]
+fn a_lane_opened_to_a_worker_that_has_gone_takes_nothing() {
+    open_a_lane(|consumer, _| drop(consumer));
 }

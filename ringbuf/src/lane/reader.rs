@@ -97,7 +97,8 @@ pub(super) struct Remains<'a, K: Kind> {
 impl<'a, K: Kind> Remains<'a, K> {
     /// Everything behind the consumer's last position, which is the beginning of a batch.
     pub(super) fn of(shared: &'a Shared<K>) -> Self {
-        Self { reader: Reader::at(shared.head.load(Ordering::Acquire)), shared }
+        // Relaxed: whoever takes the rest saw that the consumer has finished, or is the last to hold the lane.
+        Self { reader: Reader::at(shared.head.load(Ordering::Relaxed)), shared }
     }
 
     pub(super) fn pop(&mut self) -> Option<(&'static K, u64, *mut u8)> {
@@ -111,6 +112,7 @@ impl<K: Kind> Drop for Remains<'_, K> {
         struct Done<'a, 'b, K: Kind>(&'a mut Remains<'b, K>);
         impl<K: Kind> Drop for Done<'_, '_, K> {
             fn drop(&mut self) {
+                // Release: as in `Consumer::release`, for a producer that has not seen yet that the consumer goes.
                 self.0.shared.head.store(self.0.reader.batch, Ordering::Release);
             }
         }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
 use super::*;
+use crate::explore::explore;
 
 /// How often threads that could go on are interrupted. Every one more takes several times as long, with three threads;
 /// bugs rarely need more than three.
@@ -32,9 +33,7 @@ fn with_ring(
     capacity: usize,
     body: impl Fn(Producer<Counted>, Consumer<Counted>, Make<'_>) -> usize + Send + Sync + 'static,
 ) {
-    let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(PREEMPTIONS);
-    model.check(move || {
+    explore(Some(PREEMPTIONS), move || {
         let drops = Arc::new(AtomicUsize::new(0));
         let (producer, consumer) = ring(capacity).unwrap();
         let made = body(producer, consumer, &|sender, order| Counted { sender, order, drops: Arc::clone(&drops) });
@@ -120,6 +119,28 @@ fn push_and_pop_with_two_slots() {
 }
 
 #[test]
+fn a_producer_goes_by_what_another_has_seen() {
+    // Both need room that the consumer is just giving back. The second to come need not look at the consumer's head
+    // itself, and has been told of it by the first alone.
+    with_ring(2, |producer, mut consumer, value| {
+        assert!([value(0, 0), value(1, 0)].map(|value| producer.push(value).is_ok()) == [true, true]);
+        let pushing = [0, 1].map(|sender| {
+            let producer = producer.clone();
+            let values = vec![value(sender, 1)];
+            thread::spawn(move || push_each(&producer, values, |error| matches!(error, PushError::Full(_))))
+        });
+        drop(producer);
+        let mut popped = Popped::default();
+        popped.pop(&mut consumer, 2);
+        assert_eq!(popped.0, [[0], [0]]);
+        let accepted = pushing.map(|pushing| [vec![0], pushing.join().unwrap()].concat());
+        popped.pop_rest(&mut consumer);
+        assert_eq!(popped.0, accepted);
+        4
+    });
+}
+
+#[test]
 fn a_batch_beside_a_push_is_seen_whole() {
     with_ring(2, |producer, mut consumer, value| {
         let batching = producer.clone();
@@ -188,11 +209,12 @@ fn the_consumer_closes_while_producers_push() {
             let values = vec![value(sender, 0)];
             thread::spawn(move || push_each(&producer, values, |error| matches!(error, PushError::Closed(_))))
         });
-        drop(producer);
         consumer.close();
         let mut popped = Popped::default();
         popped.pop(&mut consumer, 1);
         let accepted = pushing.map(|pushing| pushing.join().unwrap());
+        assert!(producer.is_closed());
+        drop(producer);
         popped.pop_rest(&mut consumer);
         assert_eq!(popped.0, accepted);
         2

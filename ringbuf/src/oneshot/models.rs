@@ -100,7 +100,7 @@ fn polls_and_abandons(mut receiver: Receiver<Value>, woken: &Arc<Woken>) -> bool
 /// Runs the two sides at once, and lets `judge` see whether the sender thought its answer delivered, whether the
 /// receiver got one, and how often the counting waker was woken.
 fn explore(sender_side: SenderSide, receiver_side: ReceiverSide, judge: fn(bool, bool, usize)) {
-    loom::model(move || {
+    crate::explore::explore(None, move || {
         let (dropped, woken) = (Arc::new(AtomicUsize::new(0)), Arc::new(Woken::default()));
         let pool = Pool::new(4);
         let (sender, receiver) = pool.channel();

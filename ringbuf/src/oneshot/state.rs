@@ -92,7 +92,8 @@ impl State {
     /// Release: pairs with the acquire in [`finish`](Self::finish), so that the sender sees the waker. Acquire on
     /// failure: as in [`look`](Self::look).
     pub(super) fn register(&self) -> Result<(), Word> {
-        self.exchange(EMPTY, REGISTERED, Ordering::Release)
+        let exchanged = self.0.compare_exchange(EMPTY, REGISTERED, Ordering::Release, Ordering::Acquire);
+        exchanged.map(|_| ()).map_err(Word)
     }
 
     /// The receiver takes the slot back. The error is the word of a sender that has finished: the slot is the sender's.
@@ -100,7 +101,8 @@ impl State {
     /// Relaxed: the receiver itself wrote the slot, and nobody else has touched it since. Acquire on failure: as in
     /// [`look`](Self::look).
     pub(super) fn reclaim(&self) -> Result<(), Word> {
-        self.exchange(REGISTERED, EMPTY, Ordering::Relaxed)
+        let exchanged = self.0.compare_exchange(REGISTERED, EMPTY, Ordering::Relaxed, Ordering::Acquire);
+        exchanged.map(|_| ()).map_err(Word)
     }
 
     /// The sender finishes, and returns what it found.
@@ -128,12 +130,5 @@ impl State {
     /// may be recycled here.
     pub(super) fn abandon(&self) -> Word {
         Word(self.0.fetch_add(ABANDONED, Ordering::AcqRel))
-    }
-
-    fn exchange(&self, from: u32, to: u32, success: Ordering) -> Result<(), Word> {
-        match self.0.compare_exchange(from, to, success, Ordering::Acquire) {
-            Ok(_) => Ok(()),
-            Err(found) => Err(Word(found)),
-        }
     }
 }

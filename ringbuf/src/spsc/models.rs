@@ -24,7 +24,7 @@ fn with_ring(
     capacity: usize,
     body: impl Fn(Producer<Counted>, Consumer<Counted>, &dyn Fn(usize) -> Counted) -> usize + Send + Sync + 'static,
 ) {
-    loom::model(move || {
+    crate::explore::explore(None, move || {
         let drops = Arc::new(AtomicUsize::new(0));
         let (producer, consumer) = ring(capacity).unwrap();
         let made = body(producer, consumer, &|order| Counted { order, drops: Arc::clone(&drops) });
@@ -145,12 +145,14 @@ fn the_consumer_closes_while_the_producer_pushes() {
         let pushing = thread::spawn(move || {
             let accepted = values.map(|value| producer.push(value).is_ok());
             assert!(producer.is_closed() || accepted == [true, true]);
-            accepted
+            (producer, accepted)
         });
         consumer.close();
         let mut popped = pop_all(&mut consumer);
+        let (producer, accepted) = pushing.join().unwrap();
+        assert!(producer.is_closed());
         // After the first push that was refused, none is accepted.
-        let accepted: &[_] = match pushing.join().unwrap() {
+        let accepted: &[_] = match accepted {
             [true, true] => &[0, 1],
             [true, false] => &[0],
             [false, false] => &[],
