@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod asks;
 mod children;
 mod ends;
 mod matrix;

@@ -13,15 +13,15 @@ use hippodrome::{
 use crate::common::PATIENCE;
 use crate::world::{Chain, Counts, Drops, World, everywhere, everywhere_with, fail};
 
-const NONE: Counts = Counts { panics: 0, contained: 0, panicked: 0, others: 0 };
-const MOMENT: Duration = Duration::from_millis(1);
+pub(crate) const NONE: Counts = Counts { panics: 0, contained: 0, panicked: 0, others: 0 };
+pub(crate) const MOMENT: Duration = Duration::from_millis(1);
 
-fn many<M>() -> Props<M> {
+pub(crate) fn many<M>() -> Props<M> {
     Props::on(On::Worker(0)).restart(Restart::up_to(u32::MAX, PATIENCE))
 }
 
 /// An actor that does one thing as it starts for the first time, and notes what comes.
-fn does_once<F>(handle: &Handle, props: Props<u64>, first: F) -> (ActorRef<u64>, mpsc::Receiver<u64>)
+pub(crate) fn does_once<F>(handle: &Handle, props: Props<u64>, first: F) -> (ActorRef<u64>, mpsc::Receiver<u64>)
 where
     F: Fn(&mut Context<'_, u64>) + Clone + Send + 'static,
 {
@@ -43,7 +43,7 @@ where
 }
 
 /// Keeps the replies that it owes until it stops.
-fn keeping(handle: &Handle, worker: usize) -> ActorRef<Reply<u64>> {
+pub(crate) fn keeping(handle: &Handle, worker: usize) -> ActorRef<Reply<u64>> {
     let keeps = || {
         let mut kept = Vec::new();
         from_fn(move |reply: Reply<u64>, _ctx: &mut Context<'_, _>| kept.push(reply))
@@ -51,7 +51,7 @@ fn keeping(handle: &Handle, worker: usize) -> ActorRef<Reply<u64>> {
     handle.spawn(On::Worker(worker), keeps).unwrap()
 }
 
-fn answering(handle: &Handle, worker: usize) -> ActorRef<Reply<u64>> {
+pub(crate) fn answering(handle: &Handle, worker: usize) -> ActorRef<Reply<u64>> {
     handle.spawn(On::Worker(worker), || from_fn(|reply: Reply<u64>, ctx| reply.send(ctx, 5))).unwrap()
 }
 
@@ -247,103 +247,6 @@ fn in_the_drop_of_a_closure_that_cancels_its_own_timer() {
 }
 
 #[test]
-fn in_what_makes_a_message_of_an_answer() {
-    for worker in 0..2 {
-        everywhere(|mut world| {
-            let whom = answering(&world.handle, worker);
-            does_once(&world.handle, many(), move |ctx| {
-                ctx.ask(whom, |reply| reply, |_: Result<u64, AskError>| fail());
-            });
-            world.tell_neighbours();
-            // The answer was sent and cannot be handled.
-            world.end(Counts { panics: 1, panicked: 1, ..NONE });
-        });
-    }
-}
-
-#[test]
-fn in_what_makes_a_message_of_a_failed_ask() {
-    for worker in 0..2 {
-        for way in ["dropped", "late", "too many"] {
-            let limited = move |config: &mut hippodrome::Config| {
-                if way == "too many" {
-                    config.max_asks = 1;
-                }
-            };
-            everywhere_with(
-                |builder| builder.configure(limited),
-                |mut world| {
-                    let keeps = move || {
-                        let mut kept = Vec::new();
-                        from_fn(
-                            move |reply: Reply<u64>, _ctx: &mut Context<'_, _>| {
-                                if way == "dropped" { drop(reply) } else { kept.push(reply) }
-                            },
-                        )
-                    };
-                    let whom = world.handle.spawn(On::Worker(worker), keeps).unwrap();
-                    does_once(&world.handle, many(), move |ctx| {
-                        if way == "too many" {
-                            ctx.ask_within(PATIENCE, whom, |reply| reply, |_: Result<u64, AskError>| 0);
-                        }
-                        let within = if way == "late" { MOMENT } else { PATIENCE };
-                        ctx.ask_within(within, whom, |reply| reply, |_: Result<u64, AskError>| fail());
-                    });
-                    world.tell_neighbours();
-                    // No answer was lost: there is no dead letter.
-                    world.check(Counts { panics: 1, ..NONE });
-                    world.handle.stop(whom, Stop::Now).unwrap();
-                    world.end(Counts { panics: 1, ..NONE });
-                },
-            );
-        }
-    }
-}
-
-#[test]
-fn in_what_makes_a_question() {
-    everywhere(|mut world| {
-        let whom = answering(&world.handle, 1);
-        let asker = move || {
-            from_fn(move |_: u64, ctx: &mut Context<'_, u64>| {
-                ctx.ask(whom, |_| fail(), |_: Result<u64, AskError>| 0);
-            })
-        };
-        let asker = world.handle.spawn(many(), asker).unwrap();
-        world.handle.tell(asker, 0);
-        world.tell_neighbours();
-        world.end(Counts { panics: 1, panicked: 1, ..NONE });
-    });
-}
-
-#[test]
-fn in_the_drop_of_what_was_to_make_a_message_of_an_answer() {
-    for worker in 0..2 {
-        everywhere(|mut world| {
-            let drops = Drops::default();
-            let grenade = drops.clone();
-            let whom = keeping(&world.handle, worker);
-            let (asker, _noted) = does_once(&world.handle, many(), move |ctx| {
-                let grenade = grenade.grenade();
-                let map = move |_: Result<u64, AskError>| {
-                    let _captured = &grenade;
-                    1
-                };
-                ctx.ask_within(PATIENCE, whom, |reply| reply, map);
-            });
-            world.tell_neighbours();
-            world.check(NONE);
-            // The asker has gone when its ask ends.
-            world.handle.stop(asker, Stop::Now).unwrap();
-            world.check(NONE);
-            world.handle.stop(whom, Stop::Now).unwrap();
-            world.end(Counts { contained: 1, ..NONE });
-            assert_eq!(drops.count(), 1);
-        });
-    }
-}
-
-#[test]
 fn in_what_makes_a_message_of_an_event() {
     struct Price;
     everywhere(|mut world| {
@@ -444,57 +347,6 @@ fn in_a_handler_of_which_the_events_know_nothing() {
         assert_eq!(noted.try_recv(), Ok(n), "the worker still reads the events");
     }
     host.shutdown(PATIENCE).unwrap();
-}
-
-#[test]
-fn an_actor_that_asks_again_and_again_leaves_the_others_their_turns() {
-    everywhere_with(
-        |builder| builder.configure(|config| config.max_asks = 1),
-        |mut world| {
-            let keeps = keeping(&world.handle, 1);
-            let (tries, tried) = mpsc::channel();
-            let asker = move || {
-                let (mut left, tries) = (100_000_u64, tries.clone());
-                from_fn(move |_: u64, ctx: &mut Context<'_, u64>| {
-                    match left {
-                        0 => return,
-                        1 => tries.send(()).expect("the test listens"),
-                        _ => {}
-                    }
-                    left -= 1;
-                    ctx.ask_within(PATIENCE * 100, keeps, |reply| reply, |_: Result<u64, AskError>| 0);
-                })
-            };
-            let asker = world.handle.spawn(On::Worker(0), asker).unwrap();
-            // The first ask waits; every other one fails, and is tried again.
-            (0..2).for_each(|_| world.handle.tell(asker, 0));
-            world.tell_neighbours();
-            world.until("it has given up", |_| tried.try_recv().is_ok());
-            world.handle.stop(asker, Stop::Now).unwrap();
-            world.handle.stop(keeps, Stop::Now).unwrap();
-            world.end(NONE);
-        },
-    );
-}
-
-#[test]
-fn a_failed_ask_of_an_earlier_life_is_not_told_to_the_next() {
-    everywhere_with(
-        |builder| builder.configure(|config| config.max_asks = 1),
-        |mut world| {
-            let whom = answering(&world.handle, 1);
-            let (_, noted) = does_once(&world.handle, many(), move |ctx| {
-                (0..2).for_each(|_| ctx.ask(whom, |reply| reply, |_: Result<u64, AskError>| 1));
-                fail();
-            });
-            world.tell_neighbours();
-            let mut expected = Counts { panics: 1, ..NONE };
-            // The answer to the first ask comes too late.
-            expected.others = 1;
-            world.end(expected);
-            assert!(noted.try_recv().is_err());
-        },
-    );
 }
 
 #[test]
