@@ -30,7 +30,8 @@ use std::time::{Duration, Instant};
 use hippodrome::{Config, DeadLetterReason, Engine, Handle, PortError, ShutdownError, SpawnError, StartError, Stats};
 
 use crate::memory::{mib, peak_bytes, resident_bytes};
-use actors::Targets;
+use crate::workload::{Limits, Violations};
+use actors::{GROWN, Targets};
 pub use generator::Pace;
 use generator::{Generator, closed_loop};
 pub use limit::limit_bytes;
@@ -72,6 +73,8 @@ pub struct Outcome {
     pub memory_bytes: Option<u64>,
     /// The limit of that.
     pub limit_bytes: u64,
+    /// The limits of rings, outboxes and mailboxes.
+    pub limits: Limits,
     /// The statistics in the end.
     pub stats: Stats,
 }
@@ -108,6 +111,9 @@ pub enum Failure {
         /// The limit.
         limit: u64,
     },
+    /// A ring, an outbox or a mailbox went over its limit.
+    #[error(transparent)]
+    Marks(#[from] Violations),
     /// The machine was too slow to offer so much.
     #[error("only {times:.1} times what the engine can do was offered, not {wanted}")]
     TooLittle {
@@ -154,7 +160,7 @@ pub fn configuration(workers: usize) -> Config {
     config.defaults.local_ring_limit_kib = 1024;
     config.defaults.outbox_limit_kib = 256;
     // Fewer messages than a turn may send, so that the outboxes are needed.
-    config.defaults.lane_kib = 4;
+    config.defaults.lane_kib = 16;
     config.defaults.ingress_kib = 64;
     config.max_ports = 4;
     config
@@ -193,6 +199,7 @@ pub fn run(config: &Config, measured: Duration, pace: impl FnOnce(f64) -> Pace) 
         reported: DeadLetterReason::ALL.map(|reason| stats.dead_letters().get(reason)),
         memory_bytes: peak.zip(before).map(|(peak, before)| peak.saturating_sub(before)),
         limit_bytes: limit_bytes(config, targets.mailbox_bytes()),
+        limits: Limits::of(config).with_mailboxes(GROWN as u64),
         stats,
     })
 }
@@ -234,6 +241,7 @@ pub fn check(outcome: &Outcome) -> Result<(), Failure> {
     if offered != accounted {
         return Err(Failure::Unaccounted { offered, accounted });
     }
+    outcome.limits.check(&outcome.stats)?;
     let limit = outcome.limit_bytes;
     match outcome.memory_bytes {
         Some(bytes) if bytes > limit => Err(Failure::OverLimit { bytes, limit }),

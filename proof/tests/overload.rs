@@ -23,6 +23,9 @@ fn each_message_of_an_overload_is_accounted_for() {
     outcome.handled += 2;
     assert!(matches!(overload::check(&outcome), Err(Failure::Unaccounted { .. })));
     outcome.handled -= 1;
+    outcome.stats.workers[1].outbox_high_water_bytes = 2 << 20;
+    assert!(matches!(overload::check(&outcome), Err(Failure::Marks(_))));
+    outcome.stats.workers[1].outbox_high_water_bytes = 0;
     outcome.memory_bytes = Some(outcome.limit_bytes + 1);
     assert!(matches!(overload::check(&outcome), Err(Failure::OverLimit { .. })));
 }

@@ -51,7 +51,7 @@ const SINKS: usize = 10;
 const CAPACITY: usize = 64;
 
 /// What the mailbox that grows may grow to.
-const GROWN: usize = 256;
+pub(super) const GROWN: usize = 256;
 
 /// Messages that an amplifier sends for each that it gets.
 const AMPLIFIED: usize = 10;

@@ -25,8 +25,9 @@ impl Pace {
     }
 }
 
-/// The most messages on their way for each sink while the capacity is measured: fewer than its mailbox has room for.
-const WINDOW: u64 = 48;
+/// The most messages on their way for each sink while the capacity is measured: fewer than its mailbox and the lane to its
+/// worker have room for.
+const WINDOW: u64 = 24;
 
 /// How long the measuring thread leaves its core to the workers when so many are on their way.
 const PAUSE: Duration = Duration::from_micros(50);
@@ -49,7 +50,10 @@ pub(super) fn closed_loop(handle: &Handle, targets: &Targets, measured: Duration
         let load = Load([sent / targets.sinks.len() as u64; 4]);
         for sink in &targets.sinks {
             targets.tally(0).offer();
-            port.tell(*sink, load);
+            if port.try_tell(*sink, load).is_err() {
+                targets.tally(0).refuse();
+                continue;
+            }
             sent += 1;
         }
     }
@@ -95,11 +99,11 @@ impl Generator {
     fn offer(&mut self, number: u64) {
         let Targets { sinks, amplifiers, .. } = &*self.targets;
         let among = if number.is_multiple_of(AMPLIFIER_ONCE_IN) { amplifiers } else { sinks };
-        let to = among[(number / 2) as usize % among.len()];
+        let to = among[(number / AMPLIFIER_ONCE_IN) as usize % among.len()];
         let load = Load([number; 4]);
         let tally = self.targets.tally(self.number);
         tally.offer();
-        let is_refused = match (&mut self.way, number % 2) {
+        let is_refused = match (&mut self.way, number / 2 % 2) {
             (Way::Port(port), 0) => {
                 port.tell(to, load);
                 false

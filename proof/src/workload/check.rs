@@ -108,7 +108,7 @@ fn must_not_be(world: &World, stats: &Stats, found: &mut Vec<Violation>) {
     none("stalled workers", world.audit.stalled());
 }
 
-fn limits(limits: &Limits, stats: &Stats, found: &mut Vec<Violation>) {
+pub(super) fn limits(limits: &Limits, stats: &Stats, found: &mut Vec<Violation>) {
     for (worker, marks) in stats.workers.iter().enumerate() {
         let mut limit = |what, mark, limit| {
             if mark > limit {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use hippodrome::Config;
 use hippodrome::config::WorkerConfig;
+use hippodrome::{Config, Stats};
 
 use super::random::Random;
+use super::violation::Violations;
 
 /// What a workload does. All of it follows from the seed.
 #[derive(Clone, Debug)]
@@ -82,6 +83,22 @@ impl Limits {
             timers: u64::from(config.max_timers),
             actors: u64::from(config.max_actors),
         }
+    }
+
+    /// The same for private mailboxes of up to so many messages, beside their reserved room.
+    #[must_use]
+    pub fn with_mailboxes(self, messages: u64) -> Self {
+        Self { mailbox: messages + MAILBOX_RESERVED, ..self }
+    }
+
+    /// Checks that no high-water mark is over its limit.
+    ///
+    /// # Errors
+    /// Those that are.
+    pub fn check(&self, stats: &Stats) -> Result<(), Violations> {
+        let mut found = Vec::new();
+        super::check::limits(self, stats, &mut found);
+        Violations::check(found)
     }
 }
 
