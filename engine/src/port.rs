@@ -116,25 +116,62 @@ impl Port {
         messages: impl IntoIterator<Item = M>,
     ) -> usize {
         let deadline = Instant::now() + timeout;
-        let mut sent = 0;
-        let worker = to.home().worker();
-        for message in messages {
-            match self.push(to, message) {
-                Ok(()) => {
-                    if self.lanes[worker].unpublished_bytes() >= BATCH_BYTES {
-                        self.publish(worker);
-                    }
-                }
-                Err(refused) => {
-                    if !self.tell_before(deadline, to, elsewhere(refused).message) {
-                        break;
-                    }
-                }
+        let (mut messages, mut sent) = (messages.into_iter(), 0);
+        loop {
+            let (pushed, rest) = self.push_while_fitting(to, &mut messages);
+            sent += pushed;
+            let Some(message) = rest else { break };
+            if !self.tell_before(deadline, to, message) {
+                break;
             }
             sent += 1;
         }
         self.publish_if_ours(to.home());
         sent
+    }
+
+    /// Writes messages while they fit the lane, and publishes it whenever much waits in it. Returns how many, and the first
+    /// that was not taken, if there is one.
+    #[inline(always)]
+    fn push_while_fitting<M: Send + 'static>(
+        &mut self,
+        to: ActorRef<M>,
+        messages: &mut impl Iterator<Item = M>,
+    ) -> (usize, Option<M>) {
+        let mut sent = 0;
+        let worker = to.home().worker();
+        while self.is_open(to.home()) {
+            self.mark(worker);
+            let lane = &mut self.lanes[worker];
+            while lane.unpublished_bytes() < BATCH_BYTES {
+                let Some(message) = messages.next() else { return (sent, None) };
+                // SAFETY: `Of` describes `M`, which may be sent.
+                if let Err(refused) = unsafe { lane.push(Of::<M>::ACTOR, to.tag().0, message) } {
+                    return (sent, Some(elsewhere(refused).1));
+                }
+                sent += 1;
+            }
+            self.publish(worker);
+        }
+        (sent, messages.next())
+    }
+
+    /// Whether what is sent there may arrive.
+    fn is_open(&self, home: Home) -> bool {
+        home.node() == self.shared.node && !self.closed[home.worker()]
+    }
+
+    /// Notes the time in front of a batch, if waiting times are measured.
+    #[inline]
+    fn mark(&mut self, worker: usize) {
+        let lane = &mut self.lanes[worker];
+        if let Some(clock) = &self.clock
+            && lane.unpublished_bytes() == 0
+        {
+            let mark = Mark { sent_ns: clock.now_ns() };
+            // SAFETY: `Of` describes the message, which may be sent. Without room the times are only less exact.
+            let _ = unsafe { lane.push(Of::<Mark>::WORKER, Tag::WORKER.0, mark) };
+        }
     }
 
     /// Sends a message of a batch that did not fit, as soon as it does. Says whether it was accepted; otherwise it is a
@@ -170,14 +207,8 @@ impl Port {
         if self.closed[to.home().worker()] {
             return Err(Refused { reason: DeadLetterReason::Shutdown, message });
         }
+        self.mark(to.home().worker());
         let lane = &mut self.lanes[to.home().worker()];
-        if let Some(clock) = &self.clock
-            && lane.unpublished_bytes() == 0
-        {
-            let mark = Mark { sent_ns: clock.now_ns() };
-            // SAFETY: `Of` describes the message, which may be sent. Without room the times are only less exact.
-            let _ = unsafe { lane.push(Of::<Mark>::WORKER, Tag::WORKER.0, mark) };
-        }
         // SAFETY: `Of` describes `M`, which may be sent.
         unsafe { lane.push(Of::<M>::ACTOR, to.tag().0, message) }.map_err(Refused::by_ring)
     }
