@@ -1,14 +1,14 @@
 //! The monitor: a thread that writes events to the log and watches for workers that stall.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::bus::BusReader;
 use crate::event::SystemEvent;
 use crate::shared::{Phase, Shared};
 use crate::stop::StopReason;
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{AtomicBool, Instant, Ordering};
 
 /// How often the monitor looks.
 const INTERVAL: Duration = Duration::from_millis(2);
