@@ -13,13 +13,14 @@ use crate::explore;
 use crate::ledger::{Item, Ledger};
 
 /// All models, by the name of their test.
-pub(crate) const ALL: [(&str, fn()); 6] = [
+pub(crate) const ALL: [(&str, fn()); 7] = [
     ("ports", ports_come_and_go),
     ("asks", asks_are_answered_or_not),
     ("shutdown", shutdown_meets_senders),
     ("abort", abort_meets_senders),
     ("spawns", actors_come_and_go),
     ("bursts", bursts_cross),
+    ("rooms", senders_wait_for_room),
 ];
 
 /// Never over: there is no time under the scheduler.
@@ -284,4 +285,35 @@ fn bursts_cross() {
 #[test]
 fn bursts() {
     explore("bursts", bursts_cross);
+}
+
+/// A port and a handle that send more than a lane and an ingress hold: they wait for room, and all is handled.
+fn senders_wait_for_room() {
+    const COUNT: u64 = 8;
+    let engine = engine(1);
+    let handle = engine.handle();
+    let ledger = Arc::new(Ledger::default());
+    let sink = || from_fn(|Large(item, _), _ctx: &mut Context<'_, Large>| item.handle());
+    let sink = handle.spawn(On::Worker(0), sink).unwrap();
+    let mut port = handle.port().unwrap();
+    let (by_port, by_handle, own) = (ledger.clone(), ledger.clone(), handle.clone());
+    let ported = thread::spawn(move || {
+        for number in 0..COUNT {
+            assert!(port.tell_within(PATIENCE, sink, Large(by_port.item(0, number), [0; 96])).is_ok());
+        }
+    });
+    let handled = thread::spawn(move || {
+        for number in 0..COUNT {
+            assert!(own.tell_within(PATIENCE, sink, Large(by_handle.item(1, number), [0; 96])).is_ok());
+        }
+    });
+    join(vec![ported, handled]);
+    end(engine);
+    assert_eq!(ledger.handled(), 2 * COUNT);
+    ledger.check(dead_letters(&handle));
+}
+
+#[test]
+fn rooms() {
+    explore("rooms", senders_wait_for_room);
 }

@@ -57,18 +57,16 @@ fn source(site: &str) -> String {
     text.lines().nth(line - 1).expect("the line is there").trim().to_owned()
 }
 
-/// Files whose words are figures for people: a write that is left out there makes them wrong, and breaks no promise that
-/// is modelled here.
-const FIGURES: [&str; 0] = [];
-
 /// Sites that no model notices: a file, what the line says, and why.
-const SURVIVORS: [(&str, &str, &str); 0] = [];
+const SURVIVORS: [(&str, &str, &str); 4] = [
+    ("engine/src/start.rs", "NEXT.fetch_update", "a number that two engines would share, and no model has two"),
+    ("engine/src/stats.rs", "stats.pulse.store", "only the watchdog reads it, which needs time to pass"),
+    ("ringbuf/src/doorbell.rs", "self.sources[word as usize].swap", "a source that is heard again is found empty"),
+    ("ringbuf/src/oneshot/state.rs", "fetch_sub(REGISTERED", "memory that is not recycled, which loom's models find"),
+];
 
 fn reason(site: &str) -> Option<&'static str> {
     let file = site.rsplit_once(':').map_or(site, |(file, _)| file);
-    if FIGURES.contains(&file) {
-        return Some("figures for people");
-    }
     let source = source(site);
     let listed = SURVIVORS.iter().find(|(path, text, _)| *path == file && source.contains(text));
     listed.map(|(_, _, why)| *why)
