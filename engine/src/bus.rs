@@ -6,7 +6,6 @@
 
 use std::any::TypeId;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use disruptor::{BusySpin, EventPoller, MultiConsumerBarrier, MultiProducer, MultiProducerBarrier, Polling, Producer};
 
@@ -15,6 +14,7 @@ use crate::core::Core;
 use crate::event::SystemEvent;
 use crate::failure::contained;
 use crate::inline::SharedInline;
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 /// The most bytes that an event may have.
 pub const EVENT_BYTES: usize = EVENT_WORDS * 8;
@@ -50,7 +50,7 @@ pub(crate) struct BusShared {
     /// Events that did not fit.
     lost: AtomicU64,
     /// Per worker: whether anybody there subscribes.
-    subscribed: Vec<std::sync::atomic::AtomicBool>,
+    subscribed: Vec<AtomicBool>,
 }
 
 impl BusShared {

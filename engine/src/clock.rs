@@ -1,8 +1,9 @@
 //! The engine's clock: given to it, so that a program can run on a time of its own.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use crate::sync::{AtomicU64, Ordering};
 
 /// A source of time. It never goes backwards, and does not panic: workers look at it between messages.
 pub trait Clock: Send + Sync + fmt::Debug + 'static {

@@ -456,7 +456,7 @@ impl Core {
     }
 }
 
-thread_local! {
+crate::sync::thread_local! {
     /// The list of unanswered replies of the worker that is being polled on this thread.
     pub(crate) static POLLED: RefCell<Option<Rc<Orphans>>> = const { RefCell::new(None) };
 }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
@@ -15,6 +14,7 @@ use crate::shared::Shared;
 use crate::shutdown::{Ending, Report, ShutdownError};
 use crate::start;
 use crate::stats::{Claim, Service};
+use crate::sync::thread::JoinHandle;
 
 /// What an engine is to be; from [`Engine::builder`].
 ///

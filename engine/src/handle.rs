@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hippodrome_ringbuf::{lane, oneshot};
 
@@ -23,6 +23,7 @@ use crate::spawn::Props;
 use crate::stats::Stats;
 use crate::stop::Stop;
 use crate::supervise::{RemoteTask, Task};
+use crate::sync::{Backoff, Instant, mpsc, thread};
 use crate::tell::Refused;
 use crate::watch::{Terminated, Watch};
 
@@ -231,7 +232,7 @@ impl Handle {
     #[must_use]
     pub fn stats(&self) -> Stats {
         if !self.shared.is_hosted && self.shared.phase() != Phase::Ending {
-            let (sender, receiver) = std::sync::mpsc::channel();
+            let (sender, receiver) = mpsc::channel();
             for worker in &self.shared.workers {
                 let sender = sender.clone();
                 worker.order(Box::new(move |core| {
@@ -305,7 +306,7 @@ pub(crate) fn retry<M>(
 ) -> Result<(), TryTellError<M>> {
     let mut message = message;
     let mut deadline = None;
-    let backoff = crossbeam_utils::Backoff::new();
+    let backoff = Backoff::new();
     loop {
         match attempt(message) {
             Err(TryTellError::Full(back)) => message = back,
@@ -316,7 +317,7 @@ pub(crate) fn retry<M>(
             return Err(TryTellError::Full(message));
         }
         if backoff.is_completed() {
-            std::thread::sleep(Duration::from_micros(50));
+            thread::sleep(Duration::from_micros(50));
         } else {
             backoff.snooze();
         }

@@ -80,6 +80,7 @@ pub mod stats;
 mod stop;
 mod stopwatch;
 mod supervise;
+mod sync;
 mod tell;
 mod timers;
 mod watch;

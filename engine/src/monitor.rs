@@ -2,9 +2,7 @@
 //! each other.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::bus::BusReader;
 use crate::deadlock::watchdog::CycleWatchdog;
@@ -12,6 +10,8 @@ use crate::event::SystemEvent;
 use crate::failure::contained;
 use crate::shared::{Phase, Shared};
 use crate::stop::StopReason;
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{AtomicBool, Instant, Ordering};
 
 /// How often the monitor looks.
 const INTERVAL: Duration = Duration::from_millis(2);

@@ -3,10 +3,10 @@
 use std::any::TypeId;
 use std::sync::Arc;
 
-use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 
 use crate::address::{ActorRef, Address};
+use crate::sync::RwLock;
 
 struct Named {
     address: Address,

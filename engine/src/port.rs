@@ -2,10 +2,8 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::mpsc::RecvTimeoutError;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crossbeam_utils::Backoff;
 use hippodrome_ringbuf::Kind;
 use hippodrome_ringbuf::doorbell::Signal;
 use hippodrome_ringbuf::lane::{self, Consumer, Producer, Published};
@@ -22,6 +20,8 @@ use crate::message::{MessageType, Of};
 use crate::reply::Reply;
 use crate::shared::{Phase, PortLease, Shared};
 use crate::stopwatch::Mark;
+use crate::sync::mpsc::{self, RecvTimeoutError};
+use crate::sync::{Backoff, Instant};
 use crate::tell::Refused;
 use crate::tell::elsewhere;
 use crate::worker::snooze;
@@ -306,7 +306,7 @@ fn open_lane(
         target.order(Box::new(move |core| core.attach_port(source, consumer, lease)));
         return Ok(producer);
     }
-    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+    let (sender, receiver) = mpsc::sync_channel(1);
     target.order(Box::new(move |core| {
         if let Ok((producer, consumer)) = lane::lane(bytes, bell, Signal::Source(source)) {
             core.attach_port(source, consumer, lease);

@@ -257,7 +257,7 @@ impl Core {
             // SAFETY: the ingress gives each message once.
             if self.ingress.pop_with(|kind, tag, message| unsafe { express.push_raw(kind, tag, message) }).is_none() {
                 // A sender has claimed its place and is just writing.
-                std::thread::yield_now();
+                crate::sync::thread::yield_now();
             }
             while let Some((kind, _, message)) = self.express.pop() {
                 self.bury_left(kind, message);

@@ -1,13 +1,12 @@
 //! What all threads of an engine share, and how a thread finds an engine by its number.
 
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use crossbeam_queue::SegQueue;
 use hippodrome_ringbuf::doorbell::{Doorbell, Signal};
 use hippodrome_ringbuf::{ingress, oneshot};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 
 use crate::address::{Home, Tag};
 use crate::asks::{Answer, AskKey};
@@ -23,6 +22,7 @@ use crate::names::Names;
 use crate::shutdown::Remains;
 use crate::slots::SlotPool;
 use crate::stats::PublishedStats;
+use crate::sync::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Mutex, Ordering};
 
 /// Where an engine stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,7 +94,7 @@ pub(crate) struct Shared {
     /// Workers that are still to be waited for when the engine ends.
     pub(crate) ended_workers: AtomicU32,
     /// Set when the deadline is over: those who wait for others go on without.
-    pub(crate) given_up: std::sync::atomic::AtomicBool,
+    pub(crate) given_up: AtomicBool,
     /// What workers found left when they ended.
     pub(crate) remains: Mutex<Remains>,
     phase: AtomicU8,

@@ -8,11 +8,8 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crossbeam_utils::Backoff;
 use hippodrome_ringbuf::{Kind, LocalRing};
 
 use crate::address::{Address, Tag};
@@ -22,6 +19,8 @@ use crate::message::MessageType;
 use crate::shared::{Phase, Shared};
 use crate::stop::{Stop, StopReason};
 use crate::supervise::Task;
+use crate::sync::thread::JoinHandle;
+use crate::sync::{Backoff, Instant, Ordering};
 use crate::worker::snooze;
 
 /// How an engine ended.

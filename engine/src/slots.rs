@@ -1,13 +1,13 @@
 //! The table of a worker's actors, and who gives its slots away.
 
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use crossbeam_queue::SegQueue;
 
 use crate::address::Tag;
 use crate::cell::Head;
 use crate::dispatch::RunFn;
+use crate::sync::{AtomicU32, Ordering};
 
 #[cfg(test)]
 mod models;

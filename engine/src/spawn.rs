@@ -3,7 +3,6 @@
 use std::alloc::Layout;
 use std::any::type_name;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use hippodrome_ringbuf::envelope_bytes;
 
@@ -14,6 +13,7 @@ use crate::error::SpawnError;
 use crate::mailbox::{Mailbox, MailboxSpec};
 use crate::restart::Restart;
 use crate::shared::{Phase, Shared};
+use crate::sync::Ordering;
 
 /// On which worker an actor is to live.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

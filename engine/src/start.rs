@@ -5,9 +5,6 @@
 //! each gets what leads to the others, and runs.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread::{self, JoinHandle};
 
 use crossbeam_queue::SegQueue;
 use hippodrome_affinity::{CoreId, MemoryLock, Pinned};
@@ -29,6 +26,9 @@ use crate::outbound::Outbound;
 use crate::shared::{Shared, WorkerShared};
 use crate::slots::SlotPool;
 use crate::stats::PublishedStats;
+use crate::sync::mpsc::{self, Receiver, Sender};
+use crate::sync::thread::{self, JoinHandle};
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use crate::worker::Worker;
 
 /// What starting on threads gives.

@@ -70,16 +70,15 @@ mod socket;
 
 use std::any::TypeId;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::cell::Vtable;
 use crate::core::Core;
 use crate::dead_letter::{DeadLetterCounts, DeadLetterReason};
+use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 
 pub(crate) use service::{Claim, Service};
 pub use snapshot::{ActorTypeSnapshot, Quantiles, Snapshot, WorkerSnapshot};

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use crossbeam_utils::Backoff;
 use hippodrome_ringbuf::doorbell::Woken;
 
 use crate::config::WaitStrategy;
 use crate::core::{Core, POLLED};
 use crate::shared::Phase;
+use crate::sync::{Backoff, thread};
 
 /// The longest that a worker parks: what bounds a defect, were there one.
 const LONGEST_PARK: Duration = Duration::from_millis(10);
@@ -156,16 +156,16 @@ impl Waiting {
         self.idle = self.idle.saturating_add(1);
         // While the engine ends, nobody rings for every step: look again soon.
         if core.phase != Phase::Running {
-            return std::thread::yield_now();
+            return thread::yield_now();
         }
         let patience = if self.shares_core { self.spins.min(SPINS_BEFORE_SHARING) } else { self.spins };
         match self.strategy {
             WaitStrategy::BusySpin if self.shares_core && self.idle.is_multiple_of(SPINS_BEFORE_SHARING) => {
-                std::thread::yield_now();
+                thread::yield_now();
             }
             _ if self.idle < patience => core.spin(),
             WaitStrategy::BusySpin => core.spin(),
-            WaitStrategy::SpinThenYield => std::thread::yield_now(),
+            WaitStrategy::SpinThenYield => thread::yield_now(),
             WaitStrategy::SpinThenPark => core.park(),
         }
     }
@@ -211,7 +211,7 @@ impl Core {
 /// Waits a little between looks at something that another thread does.
 pub(crate) fn snooze(backoff: &Backoff) {
     if backoff.is_completed() {
-        std::thread::sleep(Duration::from_micros(100));
+        thread::sleep(Duration::from_micros(100));
     } else {
         backoff.snooze();
     }

@@ -20,6 +20,9 @@ mod memory;
 pub mod mpsc;
 pub mod oneshot;
 mod protocol;
+#[cfg(all(shuttle, not(loom)))]
+#[doc(hidden)]
+pub mod scheduled;
 mod slots;
 pub mod spsc;
 mod sync;

@@ -4,18 +4,17 @@ use super::cell::Link;
 use super::error::{Closed, WaitError};
 use super::state::Word;
 use super::thread_waker::with_thread_waker;
+use crate::sync::{spin_loop, thread};
 use std::fmt;
 use std::future::Future;
-use std::hint::spin_loop;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// How often a wait looks before it yields: a few microseconds in all, so that a slow answer wastes little.
-const SPINS: u32 = 100;
+const SPINS: u32 = if cfg!(shuttle) { 1 } else { 100 };
 /// How often a wait yields before it parks.
-const YIELDS: u32 = 4;
+const YIELDS: u32 = if cfg!(shuttle) { 1 } else { 4 };
 
 /// The side of a channel that gets the answer; made by [`Pool::channel`](super::Pool::channel).
 ///

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::task::{Wake, Waker};
-use std::thread::{self, Thread};
+
+use crate::sync::thread::{self, Thread};
+use crate::sync::thread_local;
 
 struct Unpark(Thread);
 

@@ -6,6 +6,7 @@ pub(crate) use loom::alloc::{alloc, dealloc};
 pub(crate) use loom::cell::UnsafeCell;
 pub(crate) use loom::hint::spin_loop;
 pub(crate) use loom::sync::Arc;
+pub(crate) use loom::thread_local;
 pub(crate) use std::sync::atomic::Ordering;
 
 use std::panic::Location;
