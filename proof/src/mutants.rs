@@ -41,6 +41,9 @@ pub(crate) struct Arguments {
     /// Print the models with their bounds and executions, and run no mutant
     #[arg(long)]
     models: bool,
+    /// Leave out the mutants that are listed as equivalent: they run all models, which takes most of the time
+    #[arg(long)]
+    without_equivalent: bool,
     /// Only every M-th mutant, from the N-th on: `--sample 3/8`
     #[arg(long, value_parser = Sample::parse, value_name = "N/M")]
     sample: Option<Sample>,
@@ -190,6 +193,9 @@ fn mutants(
         let line = mutant.to_string();
         line.contains(&arguments.filter) || mutant.models.iter().any(|&model| surveyed[model].name == arguments.filter)
     });
+    if arguments.without_equivalent {
+        mutants.retain(|mutant| equivalent::reason(&mutant.place, &mutant.change).is_none());
+    }
     if let Some(Sample { from, every }) = arguments.sample {
         mutants = mutants.into_iter().skip(from).step_by(every).collect();
     }

@@ -81,7 +81,7 @@ fn a_worker_wakes_for_every_ringing_of_one_source() {
     model(|| {
         let bell = Arc::new(Doorbell::new());
         // How often it was rung: read anew for each signal, since two of them may become one.
-        let rung = Arc::new(AtomicU64::new(0));
+        let rung = Arc::new(loom::sync::atomic::AtomicU64::new(0));
         let worker = thread::spawn({
             let (bell, rung) = (bell.clone(), rung.clone());
             move || {

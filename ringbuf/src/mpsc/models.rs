@@ -209,14 +209,24 @@ fn the_consumer_closes_while_producers_push() {
             let values = vec![value(sender, 0)];
             thread::spawn(move || push_each(&producer, values, |error| matches!(error, PushError::Closed(_))))
         });
+        drop(producer);
         consumer.close();
         let mut popped = Popped::default();
         popped.pop(&mut consumer, 1);
         let accepted = pushing.map(|pushing| pushing.join().unwrap());
-        assert!(producer.is_closed());
-        drop(producer);
         popped.pop_rest(&mut consumer);
         assert_eq!(popped.0, accepted);
+        2
+    });
+}
+
+#[test]
+fn a_ring_that_was_closed_is_found_closed() {
+    with_ring(2, |producer, mut consumer, value| {
+        let closing = thread::spawn(move || consumer.close());
+        let _ = producer.push(value(0, 0));
+        closing.join().unwrap();
+        assert!(matches!(producer.push(value(0, 1)), Err(PushError::Closed(_))));
         2
     });
 }

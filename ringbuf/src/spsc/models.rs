@@ -145,14 +145,12 @@ fn the_consumer_closes_while_the_producer_pushes() {
         let pushing = thread::spawn(move || {
             let accepted = values.map(|value| producer.push(value).is_ok());
             assert!(producer.is_closed() || accepted == [true, true]);
-            (producer, accepted)
+            accepted
         });
         consumer.close();
         let mut popped = pop_all(&mut consumer);
-        let (producer, accepted) = pushing.join().unwrap();
-        assert!(producer.is_closed());
         // After the first push that was refused, none is accepted.
-        let accepted: &[_] = match accepted {
+        let accepted: &[_] = match pushing.join().unwrap() {
             [true, true] => &[0, 1],
             [true, false] => &[0],
             [false, false] => &[],
@@ -160,6 +158,17 @@ fn the_consumer_closes_while_the_producer_pushes() {
         };
         popped.extend(pop_all(&mut consumer));
         assert_eq!(popped, accepted);
+        2
+    });
+}
+
+#[test]
+fn a_ring_that_was_closed_is_found_closed() {
+    with_ring(2, |mut producer, mut consumer, value| {
+        let closing = thread::spawn(move || consumer.close());
+        let _ = producer.push(value(0));
+        closing.join().unwrap();
+        assert!(matches!(producer.push(value(1)), Err(PushError::Closed(_))));
         2
     });
 }

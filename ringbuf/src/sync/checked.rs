@@ -144,7 +144,7 @@ macro_rules! atomic {
 atomic!(AtomicBool, bool, store);
 atomic!(AtomicU8, u8, store);
 atomic!(AtomicU32, u32, fetch_add, fetch_sub, compare_exchange);
-atomic!(AtomicU64, u64, store, swap, fetch_or, fetch_and, fetch_add, compare_exchange, compare_exchange_weak);
+atomic!(AtomicU64, u64, store, swap, fetch_or, fetch_and, compare_exchange, compare_exchange_weak);
 atomic!(AtomicUsize, usize, fetch_add, fetch_sub);
 
 /// A value that is set once: seen by whoever is told of it by something ordered, as the standard library's is.
