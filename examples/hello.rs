@@ -1,5 +1,7 @@
 //! The smallest whole program: an engine, one actor that counts, a message to it and a question.
 
+#![forbid(unsafe_code)]
+
 use std::time::Duration;
 
 use hippodrome::{Actor, Context, Engine, On, Reply};

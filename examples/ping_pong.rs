@@ -3,6 +3,8 @@
 //! One ball is in play, so nothing is batched and nothing waits: each round trip is two messages, each of which has to
 //! find the other worker looking. The first tenth of the rounds warms up and is not counted.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 

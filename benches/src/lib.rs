@@ -15,6 +15,8 @@
 //! assert_eq!(bench.run(), 1);
 //! ```
 
+#![forbid(unsafe_code)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -6,6 +6,8 @@
 //! tell the world. All is whole numbers, so the sum of all momentum must be at the end what it was at the start: a
 //! message that were lost or doubled would show.
 
+#![forbid(unsafe_code)]
+
 mod entity;
 mod frames;
 mod world;

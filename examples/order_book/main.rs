@@ -5,6 +5,8 @@
 //! the books and market data are actors on several cores. An independent book, with other data structures and on one thread, applies the same events; the two must agree on the
 //! best prices after every event and on every level at the end.
 
+#![forbid(unsafe_code)]
+
 mod actors;
 mod arguments;
 mod book;

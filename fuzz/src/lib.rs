@@ -5,6 +5,7 @@
 //! without bound, a clear error for what is refused. `tests/targets.rs` runs them on the seeds and on mutations of these;
 //! the programs in `libfuzzer` run them guided by coverage.
 
+#![forbid(unsafe_code)]
 #![cfg(unix)]
 
 // The modules of the example that read its files, and the book that is kept from them, as they are there.

@@ -2,6 +2,8 @@
 //!
 //! See [`workload`] for how the promises are checked; the program's commands have `--help`.
 
+#![forbid(unsafe_code)]
+
 pub mod memory;
 pub mod overload;
 pub mod soak;

@@ -1,5 +1,6 @@
 //! Attacks Hippodrome's promises, each command in another way. A promise that is not kept ends with exit code 1, a wrong
 //! argument with 2.
+#![forbid(unsafe_code)]
 
 mod mutants;
 

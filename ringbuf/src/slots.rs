@@ -156,3 +156,16 @@ impl<T> Slots<T> {
         )
     }
 }
+
+#[cfg(all(not(loom), test))]
+mod tests {
+    use super::*;
+
+    /// Asked of the slots and not of a ring: no value of this size may lie on a stack, not even in code that never runs.
+    /// The address sanitizer's compiler would keep account of each byte of it.
+    #[test]
+    fn slots_beyond_all_memory_are_an_error() {
+        let error = preallocate::<[u64; 1 << 40]>(1 << 30).unwrap_err();
+        assert_eq!(error, CapacityError::OutOfMemory { capacity: 1 << 30, slot_bytes: 1 << 43 });
+    }
+}

@@ -42,7 +42,6 @@ fn bad_capacities_are_errors() {
         mpsc::ring::<u8>(usize::MAX).err(),
         Some(CapacityError::TooLarge { capacity: usize::MAX, limit: 1 << 30 })
     );
-    assert!(matches!(mpsc::ring::<[u64; 1 << 40]>(1 << 30), Err(CapacityError::OutOfMemory { .. })));
 }
 
 #[test]

@@ -1,13 +1,10 @@
 //! Who waits for whom, as a worker shows it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use parking_lot::Mutex;
-
 use crate::address::{Address, Home};
 use crate::asks::AskKey;
 use crate::core::{Core, flag};
 use crate::deadlock::Waiter;
+use crate::sync::{AtomicBool, Mutex, Ordering};
 use hippodrome_ringbuf::doorbell::Signal;
 
 /// An ask that has waited for long.

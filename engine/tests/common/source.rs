@@ -22,11 +22,18 @@ pub(crate) fn sources(directories: &[&str]) -> Vec<Source> {
     found
 }
 
+/// All Rust files of the workspace, by path: those of crates that are added later too.
+pub(crate) fn all_sources() -> Vec<Source> {
+    sources(&["."])
+}
+
 fn collect(root: &Path, directory: &Path, found: &mut Vec<Source>) {
     for entry in fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display())) {
         let path: PathBuf = entry.unwrap().path();
         if path.is_dir() {
-            collect(root, &path, found);
+            if !path.ends_with("target") && !path.ends_with(".git") {
+                collect(root, &path, found);
+            }
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).unwrap();
             let path = path.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/");
@@ -45,6 +52,18 @@ impl Source {
     pub(crate) fn code(&self) -> impl Iterator<Item = &str> {
         let lines = self.text.lines().take_while(|line| *line != "mod tests {");
         lines.map(|line| line.split("//").next().unwrap_or_default())
+    }
+
+    /// Whether the file has unsafe code, its tests counted. The keyword ends neither at a quote nor at a hyphen; the
+    /// word in a text may.
+    pub(crate) fn has_unsafe_code(&self) -> bool {
+        let lines = self.text.lines().map(|line| line.split("//").next().unwrap_or_default());
+        let mut found = lines.flat_map(|line| line.match_indices("unsafe").map(move |(at, word)| (line, at, word)));
+        let is_part = |c: char| c.is_alphanumeric() || c == '_';
+        found.any(|(line, at, word)| {
+            let (before, after) = (&line[..at], &line[at + word.len()..]);
+            !before.ends_with(is_part) && !after.starts_with(|c: char| is_part(c) || c == '"' || c == '-')
+        })
     }
 
     /// Whether the code has this word.

@@ -3,6 +3,8 @@
 //! One file an engine or ring. The actor engines run the programs of `hippodrome_perf_kit`, by a [`Platform`] each; the
 //! rings do what rings can.
 
+#![forbid(unsafe_code)]
+
 mod actix;
 mod crossbeam;
 mod disruptor;
