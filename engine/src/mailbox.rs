@@ -99,6 +99,11 @@ impl<M> Mailbox<M> {
             self.push(message);
             return Put::Stored;
         }
+        self.put_beyond(message)
+    }
+
+    /// Does with a message what the policy says when the mailbox is full.
+    fn put_beyond(&mut self, message: M) -> Put<M> {
         match self.overflow {
             Overflow::DropNewest => Put::DroppedNewest(message),
             Overflow::DropOldest => {
@@ -113,6 +118,16 @@ impl<M> Mailbox<M> {
                 Put::Stored
             }
             _ => Put::Rejected(message),
+        }
+    }
+
+    /// Puts a message in by the policy, as if the mailbox were full.
+    pub(crate) fn put_squeezed(&mut self, message: M) -> Put<M> {
+        let Overflow::Conflate(key_of) = self.overflow else { return self.put_beyond(message) };
+        let key = key_of(&message);
+        match self.keys.find(hash(key), |entry| entry.0 == key) {
+            Some(_) => self.conflate(key, message),
+            None => Put::Rejected(message),
         }
     }
 

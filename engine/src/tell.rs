@@ -8,10 +8,11 @@ use hippodrome_ringbuf::lane;
 
 use crate::actor::Actor;
 use crate::address::{ActorRef, Address, Tag};
-use crate::cell::Lifecycle;
+use crate::cell::{Lifecycle, MailboxControl};
 use crate::core::Core;
 use crate::dead_letter::DeadLetterReason;
 use crate::error::{SpawnError, TryTellError};
+use crate::instrument::is_squeezed;
 use crate::mailbox::{Mailbox, Put};
 use crate::message::Of;
 use crate::shared::Phase;
@@ -159,7 +160,9 @@ impl Core {
 
     /// Puts a message into an actor's mailbox, by its policy; what the policy drops becomes a dead letter.
     pub(crate) fn put<M>(&mut self, to: Address, mailbox: &mut Mailbox<M>, message: M) -> Result<(), Refused<M>> {
-        match mailbox.put(message) {
+        let is_squeezed = is_squeezed(to, mailbox.len());
+        let put = if is_squeezed { mailbox.put_squeezed(message) } else { mailbox.put(message) };
+        match put {
             Put::Stored => {}
             Put::Conflated(older) => self.bury(to, older, DeadLetterReason::Conflated),
             Put::DroppedOldest(oldest) => self.bury(to, oldest, DeadLetterReason::DroppedOldest),
