@@ -73,19 +73,26 @@ pub(crate) struct Mailbox<M> {
     front: u64,
     /// For `Conflate`: the key of each message and its sequence number.
     keys: HashTable<(u64, u64)>,
+    /// The sequence numbers of the messages that have reserved room: they take none of the others', and are not dropped.
+    reserved: VecDeque<u64>,
+    /// Whether messages are known by their sequence number: in `keys` or in `reserved`.
+    has_marks: bool,
     high_water: usize,
 }
 
 impl<M> Mailbox<M> {
     pub(crate) fn new(capacity: NonZeroUsize, overflow: Overflow<M>) -> Self {
         let capacity = capacity.get();
-        let keys = if matches!(overflow, Overflow::Conflate(_)) { 2 * capacity } else { 0 };
+        let conflates = matches!(overflow, Overflow::Conflate(_));
+        let keys = if conflates { 2 * capacity } else { 0 };
         Self {
             messages: VecDeque::with_capacity(capacity + RESERVED),
             capacity,
             overflow,
             front: 0,
             keys: HashTable::with_capacity(keys),
+            reserved: VecDeque::with_capacity(RESERVED),
+            has_marks: conflates,
             high_water: 0,
         }
     }
@@ -102,16 +109,30 @@ impl<M> Mailbox<M> {
         self.put_beyond(message)
     }
 
-    /// Does with a message what the policy says when the mailbox is full.
+    /// Puts a message in when as many wait as there is room for, or fewer of them, and others with reserved room.
     fn put_beyond(&mut self, message: M) -> Put<M> {
+        if self.ordinary() < self.capacity && self.messages.len() < self.capacity + RESERVED {
+            self.push(message);
+            return Put::Stored;
+        }
+        self.put_by_policy(message)
+    }
+
+    /// How many messages wait that have no reserved room.
+    pub(crate) fn ordinary(&self) -> usize {
+        self.messages.len() - self.reserved.len()
+    }
+
+    /// Does with a message what the policy says when the mailbox is full.
+    fn put_by_policy(&mut self, message: M) -> Put<M> {
         match self.overflow {
             Overflow::DropNewest => Put::DroppedNewest(message),
-            Overflow::DropOldest => {
-                let oldest = self.take();
+            Overflow::DropOldest if self.ordinary() > 0 => {
+                let oldest = self.take_ordinary();
                 self.push(message);
                 oldest.map_or(Put::Stored, Put::DroppedOldest)
             }
-            Overflow::Grow(limit) if self.messages.len() < limit => {
+            Overflow::Grow(limit) if self.capacity < limit => {
                 self.capacity = (self.capacity * 2).min(limit);
                 self.messages.reserve(self.capacity + RESERVED - self.messages.len());
                 self.push(message);
@@ -123,7 +144,7 @@ impl<M> Mailbox<M> {
 
     /// Puts a message in by the policy, as if the mailbox were full.
     pub(crate) fn put_squeezed(&mut self, message: M) -> Put<M> {
-        let Overflow::Conflate(key_of) = self.overflow else { return self.put_beyond(message) };
+        let Overflow::Conflate(key_of) = self.overflow else { return self.put_by_policy(message) };
         let key = key_of(&message);
         match self.keys.find(hash(key), |entry| entry.0 == key) {
             Some(_) => self.conflate(key, message),
@@ -136,6 +157,8 @@ impl<M> Mailbox<M> {
         if self.messages.len() >= self.capacity + RESERVED {
             return Err(message);
         }
+        self.reserved.push_back(self.front + self.messages.len() as u64);
+        self.has_marks = true;
         self.push(message);
         Ok(())
     }
@@ -163,14 +186,37 @@ impl<M> Mailbox<M> {
     #[inline]
     pub(crate) fn take(&mut self) -> Option<M> {
         let message = self.messages.pop_front()?;
-        if let Overflow::Conflate(key_of) = self.overflow {
-            let (key, sequence) = (key_of(&message), self.front);
-            if let Ok(entry) = self.keys.find_entry(hash(key), |entry| *entry == (key, sequence)) {
-                entry.remove();
-            }
+        if self.has_marks {
+            self.unmark(&message);
         }
         self.front += 1;
         Some(message)
+    }
+
+    /// Forgets the mark of the front message, which was just taken out.
+    fn unmark(&mut self, message: &M) {
+        let front = self.front;
+        if self.reserved.front() == Some(&front) {
+            self.reserved.pop_front();
+        } else if let Overflow::Conflate(key_of) = self.overflow {
+            let key = key_of(message);
+            if let Ok(entry) = self.keys.find_entry(hash(key), |entry| *entry == (key, front)) {
+                entry.remove();
+            }
+        }
+        self.has_marks = matches!(self.overflow, Overflow::Conflate(_)) || !self.reserved.is_empty();
+    }
+
+    /// Takes the oldest message out that has no reserved room. Not for `Conflate`, whose keys are not told.
+    fn take_ordinary(&mut self) -> Option<M> {
+        let leading = self.reserved.iter().zip(self.front..).take_while(|(reserved, place)| *reserved == place).count();
+        if leading == 0 {
+            return self.take();
+        }
+        let oldest = self.messages.remove(leading);
+        // What waits behind it moves up.
+        self.reserved.iter_mut().skip(leading).for_each(|reserved| *reserved -= 1);
+        oldest
     }
 }
 
@@ -272,6 +318,38 @@ mod tests {
         }
         assert!(matches!(mailbox.put(4), Put::Rejected(4)));
         assert_eq!(all(&mut mailbox), [1, 2, 3]);
+    }
+
+    #[test]
+    fn messages_with_reserved_room_are_passed_over() {
+        let mut mailbox = mailbox(2, Overflow::DropOldest);
+        for n in [10, 11] {
+            assert_eq!(mailbox.put_reserved(n), Ok(()));
+        }
+        assert!(matches!(mailbox.put(1), Put::Stored), "the others take none of its room");
+        assert_eq!(mailbox.put_reserved(12), Ok(()));
+        assert!(matches!(mailbox.put(2), Put::Stored));
+        assert!(matches!(mailbox.put(3), Put::DroppedOldest(1)));
+        assert_eq!(mailbox.take(), Some(10));
+        assert!(matches!(mailbox.put(4), Put::DroppedOldest(2)));
+        assert_eq!(all(&mut mailbox), [11, 12, 3, 4]);
+        assert!(matches!(mailbox.put(5), Put::Stored));
+        assert!(matches!(mailbox.put(6), Put::Stored));
+        assert!(matches!(mailbox.put(7), Put::DroppedOldest(5)));
+        assert_eq!(all(&mut mailbox), [6, 7]);
+    }
+
+    #[test]
+    fn a_mailbox_full_of_reserved_messages_rejects_others() {
+        for overflow in [Overflow::DropOldest, Overflow::Reject, Overflow::Grow(1), Overflow::Conflate(|n| *n)] {
+            let mut mailbox = mailbox(1, overflow);
+            for n in 0..=RESERVED as u64 {
+                assert_eq!(mailbox.put_reserved(n), Ok(()));
+            }
+            assert!(matches!(mailbox.put(99), Put::Rejected(99)), "{overflow:?}");
+            assert_eq!(all(&mut mailbox).len(), RESERVED + 1);
+            assert!(matches!(mailbox.put(99), Put::Stored), "{overflow:?}");
+        }
     }
 
     #[test]

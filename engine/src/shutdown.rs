@@ -300,6 +300,7 @@ impl Core {
         // What others have not read comes back only from those who have ended their reading.
         let is_gone = |worker: usize| shared.workers[worker].reached.load(Ordering::Acquire) >= UNREAD;
         let mut outbound = std::mem::take(&mut self.outbound);
+        self.counters.outbox_high_water_bytes = outbound.high_water_bytes();
         outbound.drain(is_gone, |kind, _, message| self.bury_left(kind, message));
         self.publish_all();
         shared.workers[self.index].reached.store(ENDED, Ordering::Release);

@@ -103,6 +103,8 @@ pub(crate) struct Counters {
     /// Orders to other workers for which even the reserved room was full.
     pub(crate) lost_orders: u64,
     pub(crate) mailbox_high_water: u64,
+    /// Of outboxes that the worker has let go of.
+    pub(crate) outbox_high_water_bytes: u64,
 }
 
 impl Counters {
@@ -300,7 +302,7 @@ impl Core {
             rescued_wakeups,
             lost_orders,
             local_ring_high_water_bytes: self.local.high_water_bytes() as u64,
-            outbox_high_water_bytes: self.outbound.high_water_bytes(),
+            outbox_high_water_bytes: self.outbound.high_water_bytes().max(self.counters.outbox_high_water_bytes),
             mailbox_high_water: self.counters.mailbox_high_water,
             timers_high_water: self.timers.high_water() as u64,
             ..WorkerStats::default()

@@ -8,7 +8,7 @@ use hippodrome_ringbuf::lane;
 
 use crate::actor::Actor;
 use crate::address::{ActorRef, Address, Tag};
-use crate::cell::{Lifecycle, MailboxControl};
+use crate::cell::Lifecycle;
 use crate::core::Core;
 use crate::dead_letter::DeadLetterReason;
 use crate::error::{SpawnError, TryTellError};
@@ -160,7 +160,7 @@ impl Core {
 
     /// Puts a message into an actor's mailbox, by its policy; what the policy drops becomes a dead letter.
     pub(crate) fn put<M>(&mut self, to: Address, mailbox: &mut Mailbox<M>, message: M) -> Result<(), Refused<M>> {
-        let is_squeezed = is_squeezed(to, mailbox.len());
+        let is_squeezed = is_squeezed(to, mailbox.ordinary());
         let put = if is_squeezed { mailbox.put_squeezed(message) } else { mailbox.put(message) };
         match put {
             Put::Stored => {}

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use common::{PATIENCE, block_on, dead, engine, eventually, next, take};
 use hippodrome::{
-    Actor, ActorRef, AskError, Context, DeadLetterReason, Engine, Handle, MailboxSpec, On, Props, Reply, Restart, Stop,
-    from_fn,
+    Actor, ActorRef, AskError, Context, DeadLetterReason, Engine, Handle, MailboxSpec, On, Overflow, Props, Reply,
+    Restart, Stop, from_fn,
 };
 
 /// What an [`Oracle`] understands.
@@ -413,6 +413,47 @@ fn a_full_mailbox_has_room_for_answers() {
         assert_eq!(host.stats().dead_letters().get(DeadLetterReason::MailboxFull), worker as u64 + 1);
     }
     host.shutdown(PATIENCE).unwrap();
+}
+
+/// An answer waits in the mailbox when ordinary messages come: it has its own room, takes none of theirs, and is not what
+/// an overflow policy drops.
+#[test]
+fn an_answer_that_waits_is_no_part_of_an_overflow() {
+    let policies: [(_, &[u64]); 5] = [
+        (Overflow::Reject, &[9, 1]),
+        (Overflow::DropNewest, &[9, 1]),
+        (Overflow::DropOldest, &[9, 3]),
+        (Overflow::Conflate(|_| 0), &[9, 3]),
+        (Overflow::Grow(2), &[9, 1, 2]),
+    ];
+    for (overflow, expected) in policies {
+        let (mut host, _clock) = common::host(1);
+        let handle = host.handle();
+        let (oracle, gifts) = oracle(&handle, On::Worker(0));
+        let mailbox = MailboxSpec::bounded(NonZeroUsize::MIN).overflow(overflow);
+        let scene = Scene::new(handle.clone(), Props::on(On::Worker(0)).mailbox(mailbox));
+        scene.ask(oracle, FOREVER, Question::GiveAway);
+        common::settle(&mut host);
+        // First the answer is sent, then three messages, all before the mailbox is run.
+        let flooder = handle.spawn(On::Worker(0), {
+            let (asker, gifts) = (scene.asker, std::sync::Mutex::new(Some(next(&gifts))));
+            move || {
+                let mut reply = gifts.lock().unwrap().take();
+                from_fn(move |(), ctx: &mut Context<'_, ()>| match reply.take() {
+                    Some(reply) => {
+                        reply.send(ctx, 9);
+                        ctx.tell(ctx.me(), ());
+                    }
+                    None => (1..=3).for_each(|n| ctx.tell(asker, Asking::Answer(Ok(n)))),
+                })
+            }
+        });
+        handle.tell(flooder.unwrap(), ());
+        common::settle(&mut host);
+        let answers: Vec<_> = scene.answers.try_iter().map(Result::unwrap).collect();
+        assert_eq!(answers, expected, "{overflow:?}");
+        host.shutdown(PATIENCE).unwrap();
+    }
 }
 
 #[test]

@@ -211,3 +211,31 @@ fn histograms_hold_every_message_when_they_are_on() {
         engine.shutdown(PATIENCE).unwrap();
     }
 }
+
+/// Whoever looks after the engine has ended still sees how far its rings were filled.
+#[test]
+fn high_water_marks_are_shown_to_the_end() {
+    let builder = Engine::builder().unpinned_workers(2).configure(|config| config.defaults.lane_kib = 4);
+    let mut host = builder.host().unwrap();
+    let handle = host.handle();
+    let sink = |worker| handle.spawn(On::Worker(worker), || from_fn(|_: [u64; 16], _ctx| ())).unwrap();
+    let (near, far) = (sink(0), sink(1));
+    let flooder = handle.spawn(On::Worker(0), move || {
+        from_fn(move |(), ctx: &mut Context<'_, ()>| {
+            for _ in 0..1000 {
+                ctx.tell(near, [1; 16]);
+                ctx.tell(far, [2; 16]);
+            }
+        })
+    });
+    handle.tell(flooder.unwrap(), ());
+    settle(&mut host);
+    let marks = |stats: Stats| {
+        let worker = &stats.workers[0];
+        (worker.local_ring_high_water_bytes, worker.outbox_high_water_bytes, worker.lanes_bytes)
+    };
+    let before = marks(host.stats());
+    assert!(before.0 > 128_000 && before.1 > 128_000, "{before:?}");
+    host.shutdown(PATIENCE).unwrap();
+    assert_eq!(marks(handle.stats()), before);
+}
