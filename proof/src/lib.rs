@@ -1,8 +1,9 @@
-//! Attacks Hippodrome's promises: a workload that knows what must come out, a soak and an overload on real threads.
+//! Attacks Hippodrome's promises: a workload that knows what must come out, simulations of it, a soak and an overload on real threads.
 //!
 //! See [`workload`] for how the promises are checked; the program's commands have `--help`.
 
 pub mod memory;
 pub mod overload;
+pub mod sim;
 pub mod soak;
 pub mod workload;

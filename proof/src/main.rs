@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use proof::{overload, soak};
+use proof::{overload, sim, soak};
 
 /// Attacks Hippodrome's promises.
 #[derive(Debug, Parser)]
@@ -18,6 +18,8 @@ struct Arguments {
 enum Command {
     /// Run the workload on real threads, with every wait strategy and more workers than cores
     Soak(soak::Arguments),
+    /// Run the workload in simulations, and check all promises after every step
+    Sim(sim::Arguments),
     /// Offer ten times what the engine can do, and account for every message and for the memory
     Overload(overload::Arguments),
 }
@@ -25,6 +27,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match &Arguments::parse().command {
         Command::Soak(arguments) => soak::main(arguments),
+        Command::Sim(arguments) => sim::main(arguments),
         Command::Overload(arguments) => overload::main(arguments),
     };
     match done {
