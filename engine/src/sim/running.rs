@@ -148,11 +148,12 @@ impl Sim {
     }
 
     /// Ends the engine in order: nothing more is accepted, what was accepted is handled, and the actors stop from the
-    /// leaves up. Time moves on as far as waits before restarts need it.
+    /// leaves up. Time moves on as far as waits before restarts need it. What the simulation counts and traces can be looked
+    /// at afterwards.
     ///
     /// # Errors
     /// If that takes more than the limit of steps; what was left is dropped then, and the error has the report.
-    pub fn shutdown(mut self) -> Result<Report, ShutdownError> {
+    pub fn shutdown(&mut self) -> Result<Report, ShutdownError> {
         self.world.borrow_mut().trace.line(format_args!("shutdown"));
         let mut ending = Ending::in_order(self.shared.clone(), PATIENCE);
         let last = self.steps.saturating_add(self.step_limit);
@@ -167,11 +168,12 @@ impl Sim {
     }
 
     /// Ends the engine at once. The report says what was left.
-    pub fn abort(mut self) -> Report {
+    pub fn abort(&mut self) -> Report {
         let mut ending = Ending::at_once(self.shared.clone());
         while !ending.step() {
             self.step_ending();
         }
+        self.trace_events();
         ending.finish().unwrap_or_else(|error| error.report().clone())
     }
 
@@ -303,6 +305,10 @@ impl Sim {
     }
 
     fn check_wake_ups(&mut self) {
+        if self.shared.phase() == Phase::Ending {
+            // Nobody looks any more.
+            return;
+        }
         let missed = self.workers.iter_mut().position(|worker| has_missed(&mut worker.core));
         if let Some(worker) = missed {
             self.fail(&format!("a wake-up was missed: something waits for worker {worker}, which was not told"));

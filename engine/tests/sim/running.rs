@@ -215,10 +215,12 @@ fn a_shutdown_that_does_not_come_to_an_end_is_cut_short() {
 
 #[test]
 fn an_abort_drops_what_is_left() {
-    let sim = Sim::new(4);
+    let mut sim = Sim::new(4);
     let actor = sim.handle().spawn(On::Worker(0), || from_fn(|_: String, _ctx| ())).unwrap();
     (0..1000).for_each(|n| sim.handle().tell(actor, n.to_string()));
     let report = sim.abort();
     assert!(report.left[0].count >= 700, "one turn handles no more than the configuration allows: {report:?}");
     assert_eq!(report.left[0].count + report.handled, 1000);
+    assert_eq!(sim.stats().handled(), report.handled, "what was counted is there after the end");
+    assert_eq!((sim.step(), sim.run_for_steps(10)), (Step::Idle, 0));
 }

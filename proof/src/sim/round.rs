@@ -31,7 +31,7 @@ pub enum Ending {
 /// What came of a round.
 #[derive(Clone, Copy, Debug)]
 pub struct Outcome {
-    /// Steps of the simulation, up to its end.
+    /// Steps of the simulation.
     pub steps: u64,
     /// Checks between two steps.
     pub checks: u64,
@@ -43,7 +43,7 @@ pub struct Outcome {
     pub injected: Injected,
     /// What the ledger says.
     pub summary: Summary,
-    /// The hash of the trace, up to the end.
+    /// The hash of the trace.
     pub trace_hash: u64,
 }
 
@@ -199,10 +199,7 @@ impl Running {
 
     fn end(self, ending: Ending) -> Result<Outcome, Failure> {
         let Self { mut sim, mut workload, checks, rests, .. } = self;
-        let handle = sim.handle();
         sim.set_faults(Faults::none());
-        sim.flush_trace()?;
-        let (steps, injected, trace_hash) = (sim.steps(), sim.injected(), sim.trace_hash());
         let report = match ending {
             Ending::Resting | Ending::Working => sim.shutdown()?,
             Ending::Aborted => sim.abort(),
@@ -216,7 +213,12 @@ impl Running {
         if !is_fine {
             return Err(Failure::Report(Box::new(report)));
         }
-        let stats = without(handle.stats(), injected);
+        sim.flush_trace()?;
+        let injected = sim.injected();
+        let stats = without(sim.stats(), injected);
+        let (steps, trace_hash) = (sim.steps(), sim.trace_hash());
+        // With the workers go the asks that were still waiting, and what they have of the workload.
+        drop(sim);
         let summary = workload.check_ended(&report, &stats).map_err(Failure::Ended)?;
         Ok(Outcome { steps, checks, rests, ending, injected, summary, trace_hash })
     }
