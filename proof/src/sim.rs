@@ -20,7 +20,8 @@ use std::path::PathBuf;
 
 pub use round::{Ending, Failure, Outcome, Round};
 
-use crate::workload::Summary;
+use crate::soak::sabotage;
+use crate::workload::{Sabotage, Summary};
 
 /// What is simulated, and how much of it.
 #[derive(Clone, Debug, clap::Args)]
@@ -37,6 +38,9 @@ pub struct Arguments {
     /// Checks what holds in every state after every so manyth step
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     pub check_every: u64,
+    /// Plays a defect in each round, to see it found: lose, double, reorder, corrupt or misroute
+    #[arg(long, value_parser = sabotage)]
+    pub sabotage: Option<Sabotage>,
     /// Writes the trace of all rounds to this file
     #[arg(long)]
     pub trace: Option<PathBuf>,
@@ -59,7 +63,7 @@ pub fn main(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error + Sen
             .as_ref()
             .map(|path| File::options().append(rounds > 0).create(true).write(true).truncate(rounds == 0).open(path));
         let writer = trace.transpose()?.map(BufWriter::new);
-        match (Round { seed, check_every: arguments.check_every }).run(writer) {
+        match (Round { seed, check_every: arguments.check_every, sabotage: arguments.sabotage }).run(writer) {
             Ok(outcome) => totals.add(&outcome),
             Err(failure) => {
                 let repeat = format!("cargo run --release -p proof -- sim --seed {seed} --rounds 1");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hippodrome::sim::{Faults, Injected, Sim, Step, StillBusy};
 use hippodrome::{PortError, Report, ShutdownError, SpawnError, StartError, Stats};
 
-use crate::workload::{Plan, Random, Sender, Summary, Violations, Workload, configuration};
+use crate::workload::{Plan, Random, Sabotage, Sender, Summary, Violations, Workload, configuration};
 
 /// A round of simulation. All of it follows from the seed.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +15,8 @@ pub struct Round {
     pub seed: u64,
     /// What holds in every state is checked after every so manyth step.
     pub check_every: u64,
+    /// A defect to be played.
+    pub sabotage: Option<Sabotage>,
 }
 
 /// How a round ends.
@@ -108,7 +110,8 @@ impl Round {
     pub fn run(self, trace: Option<impl io::Write + 'static>) -> Result<Outcome, Failure> {
         let mut random = Random::new(self.seed ^ 0x51);
         let config = configuration(self.seed, random.pick([1, 2, 2, 3, 4]));
-        let plan = Plan::new(self.seed, &config);
+        let mut plan = Plan::new(self.seed, &config);
+        plan.sabotage = self.sabotage;
         let faults = faults(&mut random, plan.has_storms);
         let builder = Sim::builder(self.seed).configure(|simulated| *simulated = config);
         let sim = match trace {
