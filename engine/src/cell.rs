@@ -4,7 +4,7 @@
 //! pointer to its [`Head`], which is of one type; the functions in its [`Vtable`] know the rest. While a method of the
 //! actor runs, `state` is borrowed and nothing else of the cell is: the worker may change the head meanwhile.
 
-use std::any::TypeId;
+use std::any::{TypeId, type_name};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -16,10 +16,13 @@ use crate::address::Address;
 use crate::context::Context;
 use crate::core::Core;
 use crate::dispatch::{RunFn, run_actor, run_into_mailbox, run_mailbox};
+use crate::instrument::{Bare, Instrument};
 use crate::mailbox::Mailbox;
 use crate::message::MessageType;
 use crate::restart::Restart;
+use crate::shared::Driver;
 use crate::stop::StopReason;
+use crate::supervise::head_of;
 use crate::watch::Watcher;
 
 /// What the worker keeps about an actor of any type.
@@ -142,13 +145,13 @@ pub(crate) struct NewCell(NonNull<Head>);
 unsafe impl Send for NewCell {}
 
 impl NewCell {
-    pub(crate) fn new<A, F>(factory: F, mailbox: Option<Box<Mailbox<A::Msg>>>, head: HeadSeed) -> Self
+    pub(crate) fn new<A, F>(factory: F, mailbox: Option<Box<Mailbox<A::Msg>>>, head: HeadSeed, driver: Driver) -> Self
     where
         A: Actor,
         F: FnMut() -> A + Send + 'static,
     {
         let head = Head {
-            vtable: Cell::<A, F>::VTABLE,
+            vtable: Cell::<A, F>::vtable_for(driver),
             me: head.me,
             parent: head.parent,
             lifecycle: Lifecycle::New,
@@ -225,9 +228,10 @@ impl<A: Actor> Body<A> {
         unsafe { (*head.cast::<Self>().as_ptr()).mailbox.as_deref_mut() }
     }
 
-    unsafe fn started(core: &mut Core, head: NonNull<Head>) {
+    unsafe fn started<I: Instrument>(core: &mut Core, head: NonNull<Head>) {
         // SAFETY: called by the worker for a cell of this type with a state.
         unsafe { Self::state(head) }.started(&mut Context::new(core));
+        I::after_started(core);
     }
 
     unsafe fn stopped(core: &mut Core, head: NonNull<Head>) {
@@ -251,22 +255,41 @@ where
     A: Actor,
     F: FnMut() -> A + Send + 'static,
 {
-    const VTABLE: &'static Vtable = &Vtable {
-        type_id: TypeId::of::<A>,
-        type_name: std::any::type_name::<A>,
-        message_name: std::any::type_name::<A::Msg>,
-        run: run_actor::<A>,
-        run_into_mailbox: run_into_mailbox::<A>,
-        run_mailbox: run_mailbox::<A>,
-        build: Self::build,
-        started: Body::<A>::started,
-        stopped: Body::<A>::stopped,
-        drop_state: Body::<A>::drop_state,
-        mailbox: Body::<A>::mailbox_control,
-        free: Self::free,
-    };
+    const VTABLE: &'static Vtable = &Self::vtable::<Bare>();
+    #[cfg(feature = "sim")]
+    const SIMULATED: &'static Vtable = &Self::vtable::<crate::sim::Simulated>();
 
-    unsafe fn build(head: NonNull<Head>) {
+    /// The functions for an actor of an engine whose workers are run in this way.
+    #[cfg(not(feature = "sim"))]
+    fn vtable_for(_driver: Driver) -> &'static Vtable {
+        Self::VTABLE
+    }
+
+    /// The functions for an actor of an engine whose workers are run in this way.
+    #[cfg(feature = "sim")]
+    fn vtable_for(driver: Driver) -> &'static Vtable {
+        if driver == Driver::Simulation { Self::SIMULATED } else { Self::VTABLE }
+    }
+
+    const fn vtable<I: Instrument>() -> Vtable {
+        Vtable {
+            type_id: TypeId::of::<A>,
+            type_name: std::any::type_name::<A>,
+            message_name: std::any::type_name::<A::Msg>,
+            run: run_actor::<A, I>,
+            run_into_mailbox: run_into_mailbox::<A>,
+            run_mailbox: run_mailbox::<A>,
+            build: Self::build::<I>,
+            started: Body::<A>::started::<I>,
+            stopped: Body::<A>::stopped,
+            drop_state: Body::<A>::drop_state,
+            mailbox: Body::<A>::mailbox_control,
+            free: Self::free,
+        }
+    }
+
+    unsafe fn build<I: Instrument>(head: NonNull<Head>) {
+        I::before_factory(head_of(head).me, type_name::<A>());
         // SAFETY: called by the worker for a cell of this type without a state.
         unsafe {
             let cell = head.cast::<Self>().as_ptr();

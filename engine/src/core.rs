@@ -26,6 +26,7 @@ use crate::event::SystemEvent;
 use crate::inbound::Inbound;
 use crate::message::MessageType;
 use crate::outbound::Outbound;
+use crate::plan::Plan;
 use crate::reader::Reader;
 use crate::reply::Orphans;
 use crate::shared::{Phase, Shared};
@@ -197,16 +198,16 @@ impl Core {
     }
 
     /// One turn of the duty cycle. Returns whether it found anything to do.
-    pub(crate) fn turn(&mut self) -> bool {
+    pub(crate) fn turn<P: Plan>(&mut self, plan: P) -> bool {
         let before = self.counters.progress();
         self.counters.turns += 1;
         self.show_pulse(self.counters.turns);
         let measured = self.types.histograms_on();
-        let duties = || if measured { self.duties::<On>() } else { self.duties::<Off>() };
+        let duties = || if measured { self.duties::<On, P>(plan) } else { self.duties::<Off, P>(plan) };
         if let Err(panic) = catch_unwind(AssertUnwindSafe(duties)) {
             self.recover(panic);
         }
-        if !self.outbound.is_clean() {
+        if plan.publishes() && !self.outbound.is_clean() {
             self.flush();
         }
         if self.asks.has_untimed() {
@@ -220,27 +221,27 @@ impl Core {
         worked
     }
 
-    fn duties<W: Stopwatch>(&mut self) {
+    fn duties<W: Stopwatch, P: Plan>(&mut self, plan: P) {
         if W::IS_ON {
             self.outbound.set_time(self.clock.now_ns());
         }
-        if self.bell.is_rung() {
+        if plan.sees_bell() && self.bell.is_rung() {
             self.answer_bell();
         }
-        self.poll_lanes::<W>();
+        self.poll_lanes::<W, P>(plan);
         // What the lanes' messages made actors send goes on at once: a lone message does not wait for the turn's end.
-        if !self.outbound.is_clean() {
+        if plan.publishes() && !self.outbound.is_clean() {
             self.flush();
         }
         if self.ingress_watched {
-            self.poll_ingress();
+            self.poll_ingress(plan);
         }
-        self.drain_local::<W>();
+        self.drain_local::<W, P>(plan);
         if !self.tasks.is_empty() {
             self.do_tasks();
         }
         if !self.ready.is_empty() {
-            self.run_ready();
+            self.run_ready(plan);
         }
         if self.counters.turns.is_multiple_of(SELDOM) || self.local.is_empty() {
             self.seldom();
@@ -274,7 +275,7 @@ impl Core {
     }
 
     /// Whether the turn left anything undone that needs no bell.
-    fn has_rest(&mut self) -> bool {
+    pub(crate) fn has_rest(&mut self) -> bool {
         !self.local.is_empty() || !self.tasks.is_empty() || !self.ready.is_empty() || !self.orphans.is_empty()
     }
 
@@ -333,13 +334,13 @@ impl Core {
     }
 
     /// Runs the actors that have something in a mailbox of their own, each with a slice.
-    fn run_ready(&mut self) {
+    fn run_ready<P: Plan>(&mut self, plan: P) {
         for _ in 0..self.ready.len() {
             let Some(tag) = self.ready.pop_front() else { break };
             let Some(mut head) = self.slots.head(tag) else { continue };
             // SAFETY: the table's heads are valid, and no method of an actor is on the stack.
             unsafe { head.as_mut() }.is_ready = false;
-            self.grant(self.shared.config.lane_budget);
+            self.grant(plan.mailbox(self.shared.config.lane_budget));
             let type_index = self.slots.get(tag).map_or(0, |slot| slot.type_index);
             if type_index != self.current.type_index {
                 self.count_type(type_index);

@@ -16,6 +16,7 @@ use crate::cell::{Body, Head};
 use crate::context::Context;
 use crate::core::Core;
 use crate::dead_letter::DeadLetterReason;
+use crate::instrument::Instrument;
 use crate::mailbox::Mailbox;
 use crate::message::{MessageType, Of};
 use crate::reader::{Reader, Source};
@@ -153,7 +154,7 @@ impl Core {
 ///
 /// Which actor is the current one is read from the core for each message. In a register it would be one value more to
 /// keep across the handler, which costs more than the load.
-pub(crate) unsafe fn run_actor<A: Actor>(core: &mut Core, _head: NonNull<Head>) {
+pub(crate) unsafe fn run_actor<A: Actor, I: Instrument>(core: &mut Core, _head: NonNull<Head>) {
     let layout = const { Layout::new::<A::Msg>() };
     loop {
         let message = message_at(core.reader.cursor, layout);
@@ -162,10 +163,12 @@ pub(crate) unsafe fn run_actor<A: Actor>(core: &mut Core, _head: NonNull<Head>) 
         // SAFETY: the tag is this actor's, so the envelope carries its type of message; the cursor is behind it, so it
         // is moved out once.
         let message = unsafe { message.cast::<A::Msg>().read() };
+        I::before_message(core);
         // SAFETY: the caller or the end of this loop has set the head of a cell of this type with a state, and nobody
         // changes it during a run. No other method of an actor is on the stack.
         let state = unsafe { Body::<A>::state(core.current.head.unwrap_unchecked()) };
         state.handle(message, &mut Context::new(core));
+        I::after_message(core);
         if core.counters.handled >= core.limit || core.reader.cursor == core.reader_end() {
             return;
         }

@@ -10,7 +10,7 @@ use crate::error::{Error, StartError, StatsSocketError};
 use crate::handle::Handle;
 use crate::host::{Host, Seat};
 use crate::monitor::Monitor;
-use crate::shared::Shared;
+use crate::shared::{Driver, Shared};
 use crate::shutdown::{Ending, Report, ShutdownError};
 use crate::start;
 use crate::stats::{Claim, Service};
@@ -126,7 +126,7 @@ impl Builder {
         if let Some(path) = self.config.stats_socket {
             return Err(StatsSocketError::Hosted { path }.into());
         }
-        Ok(Host::new(start::for_host(self.config, self.clock)?))
+        Ok(Host::new(start::for_host(self.config, self.clock, Driver::Host)?))
     }
 
     /// Makes an engine whose workers run on threads of the program's own: each [`Seat`] is given to one.
@@ -136,7 +136,7 @@ impl Builder {
     pub fn seats(self) -> Result<(Engine, Vec<Seat>), StartError> {
         start::check(&self.config)?;
         let claim = self.config.stats_socket.as_deref().map(Claim::at).transpose()?;
-        let (shared, seats, log) = start::for_host(self.config, self.clock)?;
+        let (shared, seats, log) = start::for_host(self.config, self.clock, Driver::Host)?;
         let monitor = Monitor::start(shared.clone(), log).map_err(StartError::Monitor)?;
         let engine = Engine { shared, threads: Vec::new(), monitor: Some(monitor), service: None, _memory: None };
         Ok((engine.serving(claim)?, seats))

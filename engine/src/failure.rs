@@ -17,6 +17,7 @@ use crate::cell::{Head, Lifecycle};
 use crate::core::Core;
 use crate::dead_letter::DeadLetterReason;
 use crate::event::SystemEvent;
+use crate::instrument::injected;
 use crate::message::MessageType;
 use crate::reader::{Reader, Source};
 use crate::restart::Restart;
@@ -239,7 +240,7 @@ pub(crate) fn contained(run: impl FnOnce()) -> u64 {
 
 /// What a panic said, if it said it in words.
 fn panic_message(panic: &(dyn Any + Send)) -> Arc<str> {
-    let text = panic.downcast_ref::<&'static str>().copied();
+    let text = injected(panic).or_else(|| panic.downcast_ref::<&'static str>().copied());
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     Arc::from(text.unwrap_or("a panic without a message"))
 }

@@ -23,6 +23,7 @@
 //! # Features
 //! None is on by default, and none changes the API of the rest.
 //! * `metrics`: `Stats::export` gives a snapshot to the recorder of the [`metrics`](https://docs.rs/metrics) facade.
+//! * `sim`: deterministic simulation, to test actors with: many seeds, virtual time, faults, and a failing seed to replay.
 //!
 //! # What it costs
 //! A tell to an actor of the same worker is a compare, the copy of the message behind a header of 16 bytes, and a store; a
@@ -62,17 +63,21 @@ mod handle;
 mod host;
 mod inbound;
 mod inline;
+mod instrument;
 mod mailbox;
 mod message;
 mod monitor;
 mod names;
 mod outbound;
+mod plan;
 mod port;
 mod reader;
 mod reply;
 mod restart;
 mod shared;
 mod shutdown;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod slots;
 mod spawn;
 mod start;

@@ -123,8 +123,21 @@ impl<M> Mailbox<M> {
         if let Some(older) = key.and_then(|key| self.find(key)) {
             return Put::Conflated(std::mem::replace(older, message));
         }
-        let is_full = self.waiting.len() - self.reserved >= self.capacity || self.is_full_to_the_brim();
+        let is_full = self.ordinary() >= self.capacity || self.is_full_to_the_brim();
         if is_full { self.put_beyond(message) } else { self.store(key, message) }
+    }
+
+    /// Puts a message in by the policy, as [`put`](Self::put) does, as if the mailbox were full.
+    pub(crate) fn put_squeezed(&mut self, key: Option<u64>, message: M) -> Put<M> {
+        match key.and_then(|key| self.find(key)) {
+            Some(older) => Put::Conflated(std::mem::replace(older, message)),
+            None => self.put_beyond(message),
+        }
+    }
+
+    /// How many messages wait that have no reserved room.
+    pub(crate) fn ordinary(&self) -> usize {
+        self.waiting.len() - self.reserved
     }
 
     /// Puts a message in that has reserved room; gives it back if that is full too.

@@ -11,6 +11,7 @@ use hippodrome_ringbuf::{LocalRing, tag_at};
 use crate::address::Tag;
 use crate::core::Core;
 use crate::message::{MessageType, Of};
+use crate::plan::Plan;
 use crate::shared::Phase;
 use crate::stopwatch::{Mark, Off, Stopwatch};
 
@@ -114,8 +115,8 @@ impl Core {
         self.counters.handled < self.limit
     }
 
-    pub(crate) fn drain_local<W: Stopwatch>(&mut self) {
-        self.grant(self.shared.config.turn_budget);
+    pub(crate) fn drain_local<W: Stopwatch, P: Plan>(&mut self, plan: P) {
+        self.grant(plan.local(self.shared.config.turn_budget));
         if W::IS_ON {
             self.mark_local();
         }
@@ -147,7 +148,7 @@ impl Core {
         }
     }
 
-    pub(crate) fn poll_lanes<W: Stopwatch>(&mut self) {
+    pub(crate) fn poll_lanes<W: Stopwatch, P: Plan>(&mut self, plan: P) {
         let mut watched = 0;
         while let Some(lane) = self.inbound.watched(watched) {
             watched += 1;
@@ -157,7 +158,9 @@ impl Core {
                 }
                 continue;
             };
-            self.poll_lane::<W>(lane, front);
+            if let Some(messages) = plan.lane(self.shared.config.lane_budget) {
+                self.poll_lane::<W>(lane, front, messages);
+            }
         }
     }
 
@@ -171,8 +174,8 @@ impl Core {
         }
     }
 
-    fn poll_lane<W: Stopwatch>(&mut self, lane: u16, mut front: NonNull<u8>) {
-        self.grant(self.shared.config.lane_budget);
+    fn poll_lane<W: Stopwatch>(&mut self, lane: u16, mut front: NonNull<u8>, messages: u32) {
+        self.grant(messages);
         if W::IS_ON {
             self.sent_ns = self.inbound.sent_ns(lane);
         }
@@ -198,8 +201,8 @@ impl Core {
         self.inbound.release(lane);
     }
 
-    pub(crate) fn poll_ingress(&mut self) {
-        let mut left = self.shared.config.lane_budget;
+    pub(crate) fn poll_ingress<P: Plan>(&mut self, plan: P) {
+        let Some(mut left) = plan.ingress(self.shared.config.lane_budget) else { return };
         while left > 0 {
             left -= 1;
             // The message moves to the express ring, so that its place is free before anything of the user's runs.

@@ -48,6 +48,18 @@ impl Phase {
     }
 }
 
+/// Who runs the workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Driver {
+    /// Threads of their own.
+    Threads,
+    /// The program.
+    Host,
+    /// A simulation: its actors are instrumented.
+    #[cfg(feature = "sim")]
+    Simulation,
+}
+
 /// Something for a worker to do, from another thread, off the way of messages.
 pub(crate) type Command = Box<dyn FnOnce(&mut Core) + Send>;
 
@@ -91,6 +103,7 @@ pub(crate) struct Shared {
     pub(crate) ports: Mutex<Vec<bool>>,
     pub(crate) round_robin: AtomicUsize,
     pub(crate) is_hosted: bool,
+    pub(crate) driver: Driver,
     /// Workers that are still to be waited for when the engine ends.
     pub(crate) ended_workers: AtomicU32,
     /// Set when the deadline is over: those who wait for others go on without.
@@ -107,7 +120,7 @@ impl Shared {
         clock: Arc<dyn Clock>,
         workers: Vec<WorkerShared>,
         publisher: Publisher,
-        is_hosted: bool,
+        driver: Driver,
     ) -> Arc<Self> {
         let ports = vec![false; config.max_ports as usize];
         let shared = Arc::new(Self {
@@ -123,7 +136,8 @@ impl Shared {
             outside: OutsideCounters::default(),
             ports: Mutex::new(ports),
             round_robin: AtomicUsize::new(0),
-            is_hosted,
+            is_hosted: driver != Driver::Threads,
+            driver,
             ended_workers: AtomicU32::new(0),
             given_up: false.into(),
             remains: Mutex::default(),

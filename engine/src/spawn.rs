@@ -132,7 +132,7 @@ impl Shared {
         }
         let mailbox = props.mailbox.map(|spec| Box::new(Mailbox::new(spec.capacity, spec.overflow)));
         let seed = HeadSeed { me, parent, restart: props.restart, name: props.name };
-        Ok((NewCell::new::<A, F>(factory, mailbox, seed), ActorRef::new(me)))
+        Ok((NewCell::new::<A, F>(factory, mailbox, seed, self.driver), ActorRef::new(me)))
     }
 
     /// The index of the worker that `on` means.

@@ -23,7 +23,7 @@ use crate::host::Seat;
 use crate::inbound::Inbound;
 use crate::message::MessageType;
 use crate::outbound::Outbound;
-use crate::shared::{Shared, WorkerShared};
+use crate::shared::{Driver, Shared, WorkerShared};
 use crate::slots::SlotPool;
 use crate::stats::PublishedStats;
 use crate::sync::mpsc::{self, Receiver, Sender};
@@ -138,7 +138,7 @@ fn assemble(
     settings: &[WorkerSettings],
     clock: Arc<dyn Clock>,
     mut senders: Vec<Senders>,
-    is_hosted: bool,
+    driver: Driver,
 ) -> Result<(Arc<Shared>, Vec<Ends>, BusReader), StartError> {
     let workers = settings.len();
     let shown = settings.iter().zip(&senders).map(|(settings, senders)| worker_shared(&config, settings, senders));
@@ -156,7 +156,7 @@ fn assemble(
             }
         }
     }
-    let shared = Shared::new(next_node()?, config, clock, shown, publisher, is_hosted);
+    let shared = Shared::new(next_node()?, config, clock, shown, publisher, driver);
     for (worker, senders) in senders.iter().enumerate() {
         if let Some(core) = senders.unpinned {
             shared.publish(SystemEvent::Unpinned { worker, core });
@@ -169,12 +169,13 @@ fn assemble(
 pub(crate) fn for_host(
     config: Config,
     clock: Arc<dyn Clock>,
+    driver: Driver,
 ) -> Result<(Arc<Shared>, Vec<Seat>, BusReader), StartError> {
     let settings = config.resolve();
     let make = |(index, worker)| make_rings(index, settings.len(), worker);
     let (receivers, senders): (Vec<_>, Vec<_>) =
         with_pages(config.huge_pages, || settings.iter().enumerate().map(make).unzip());
-    let (shared, ends, log) = assemble(config, &settings, clock, senders, true)?;
+    let (shared, ends, log) = assemble(config, &settings, clock, senders, driver)?;
     let seats = receivers
         .into_iter()
         .zip(ends)
@@ -233,7 +234,7 @@ pub(crate) fn on_threads(config: Config, clock: Arc<dyn Clock>) -> Result<Starte
         Ok(senders) => senders,
         Err(error) => return Err(give_up(second, threads, error)),
     };
-    match assemble(config, &settings, clock, senders, false) {
+    match assemble(config, &settings, clock, senders, Driver::Threads) {
         Ok((shared, ends, log)) => {
             for (give, ends) in second.into_iter().zip(ends) {
                 // A thread that has handed in waits for this.

@@ -12,6 +12,7 @@ use crate::cell::Lifecycle;
 use crate::core::Core;
 use crate::dead_letter::DeadLetterReason;
 use crate::error::{SpawnError, TryTellError};
+use crate::instrument::is_squeezed;
 use crate::mailbox::{Mailbox, Put};
 use crate::message::Of;
 use crate::shared::Phase;
@@ -169,7 +170,9 @@ impl Core {
                 return Ok(());
             }
         };
-        match mailbox.put(key, message) {
+        let is_squeezed = is_squeezed(to, mailbox.ordinary());
+        let put = if is_squeezed { mailbox.put_squeezed(key, message) } else { mailbox.put(key, message) };
+        match put {
             Put::Stored => {}
             Put::Conflated(older) => self.bury(to, older, DeadLetterReason::Conflated),
             Put::DroppedOldest(oldest) => self.bury(to, oldest, DeadLetterReason::DroppedOldest),

@@ -7,6 +7,7 @@ use hippodrome_ringbuf::doorbell::Woken;
 
 use crate::config::WaitStrategy;
 use crate::core::{Core, POLLED};
+use crate::plan::{Configured, Plan};
 use crate::shared::Phase;
 use crate::sync::{Backoff, thread};
 
@@ -18,7 +19,7 @@ const LONGEST_PARK: Duration = Duration::from_millis(10);
 /// It stays on the thread that made it. Dropping it without a shutdown abandons its actors: they are dropped, and what
 /// was queued for them is counted as dead letters.
 pub struct Worker {
-    core: Box<Core>,
+    pub(crate) core: Box<Core>,
     is_finished: bool,
 }
 
@@ -49,10 +50,8 @@ impl Worker {
         let before = self.core.counters.handled;
         let _polled = Polled::enter(&self.core);
         // A busy worker looks at the clock once in many turns, and a host may poll for only one turn a frame.
-        if self.core.phase != Phase::Ending && !self.core.timers.is_empty() {
-            self.core.look_at_time();
-        }
-        while self.turn() && self.core.counters.handled - before < budget {}
+        self.look_at_time();
+        while self.turn(Configured) && self.core.counters.handled - before < budget {}
         self.core.counters.handled - before
     }
 
@@ -71,12 +70,30 @@ impl Worker {
         self.core.publish_all();
     }
 
-    fn turn(&mut self) -> bool {
+    /// Runs one turn, of what the plan allows; first, maybe, what is due by now. Returns whether it found anything to do.
+    #[cfg(feature = "sim")]
+    pub(crate) fn step(&mut self, plan: impl Plan, looks_at_time: bool) -> bool {
+        let _polled = Polled::enter(&self.core);
+        let before = self.core.counters.progress();
+        if looks_at_time {
+            self.look_at_time();
+        }
+        let worked = self.turn(plan);
+        worked || self.core.counters.progress() != before
+    }
+
+    fn look_at_time(&mut self) {
+        if self.core.phase != Phase::Ending && !self.core.timers.is_empty() {
+            self.core.look_at_time();
+        }
+    }
+
+    fn turn<P: Plan>(&mut self, plan: P) -> bool {
         if self.core.phase == Phase::Ending {
             self.is_finished = self.is_finished || self.core.try_end();
             return false;
         }
-        let worked = self.core.turn();
+        let worked = self.core.turn(plan);
         if self.core.phase != Phase::Running {
             self.core.report_quiet();
         }
@@ -88,7 +105,7 @@ impl Worker {
         let _polled = Polled::enter(&self.core);
         let mut waiting = Waiting::new(&self.core);
         while !self.is_finished {
-            if self.turn() {
+            if self.turn(Configured) {
                 waiting.reset();
             } else {
                 waiting.wait(&mut self.core);

@@ -1,4 +1,4 @@
-//! Attacks Hippodrome's promises: a workload that knows what must come out, a soak and an overload on real threads.
+//! Attacks Hippodrome's promises: a workload that knows what must come out, simulations of it, a soak and an overload on real threads.
 //!
 //! See [`workload`] for how the promises are checked; the program's commands have `--help`.
 
@@ -6,5 +6,6 @@
 
 pub mod memory;
 pub mod overload;
+pub mod sim;
 pub mod soak;
 pub mod workload;

@@ -8,7 +8,7 @@ use std::fmt::Display;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use proof::{overload, soak};
+use proof::{overload, sim, soak};
 
 /// Attacks Hippodrome's promises, and prints what held.
 #[derive(Debug, Parser)]
@@ -24,6 +24,8 @@ enum Command {
     Mutants(mutants::Arguments),
     /// Offer ten times what the engine can do, and account for every message and for the memory
     Overload(overload::Arguments),
+    /// Run the workload in simulations, and check all promises after every step
+    Sim(sim::Arguments),
     /// Run the workload on real threads, with every wait strategy and more workers than cores
     Soak(soak::Arguments),
 }
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
     match &Arguments::parse().command {
         Command::Mutants(arguments) => mutants::main(arguments),
         Command::Overload(arguments) => said(overload::main(arguments)),
+        Command::Sim(arguments) => said(sim::main(arguments)),
         Command::Soak(arguments) => said(soak::main(arguments)),
     }
 }

@@ -70,7 +70,7 @@ fn strategies(name: &str) -> Result<Strategies, String> {
     name.parse().map(|strategy| Strategies(vec![strategy])).map_err(|error| format!("{error}, or all"))
 }
 
-fn sabotage(name: &str) -> Result<Sabotage, String> {
+pub(crate) fn sabotage(name: &str) -> Result<Sabotage, String> {
     let found = Sabotage::ALL.into_iter().find(|sabotage| format!("{sabotage:?}").eq_ignore_ascii_case(name));
     found.ok_or_else(|| "allowed is lose, double, reorder, corrupt or misroute".to_owned())
 }

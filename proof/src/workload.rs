@@ -75,7 +75,7 @@ mod world;
 
 use std::sync::Arc;
 
-use hippodrome::{Handle, On, PortError, Report, SpawnError, Stats};
+use hippodrome::{Address, Handle, On, PortError, Report, SpawnError, Stats};
 
 use audit::Auditor;
 use world::World;
@@ -93,6 +93,7 @@ pub struct Workload {
     world: Arc<World>,
     handle: Handle,
     sender: Sender,
+    auditor: Address,
     /// Whether the auditor has heard everything from the first message on.
     is_audited: bool,
     has_begun: bool,
@@ -106,15 +107,21 @@ impl Workload {
     pub fn start(handle: &Handle, plan: Plan) -> Result<Self, SpawnError> {
         let world = Arc::new(World::new(plan));
         let audit = world.audit.clone();
-        handle.spawn(On::Worker(0), move || Auditor(audit.clone()))?;
+        let auditor = handle.spawn(On::Worker(0), move || Auditor(audit.clone()))?.address();
         let sender = Sender::by_handle(&world, handle);
-        Ok(Self { world, handle: handle.clone(), sender, is_audited: false, has_begun: false })
+        Ok(Self { world, handle: handle.clone(), sender, auditor, is_audited: false, has_begun: false })
     }
 
     /// Whether the auditor hears all events from now on. It is so as soon as worker 0 has run.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.world.audit.is_listening()
+    }
+
+    /// The actor that hears the event stream. Whoever stops it makes the checks of that stream useless.
+    #[must_use]
+    pub fn auditor(&self) -> Address {
+        self.auditor
     }
 
     /// Spawns actors where there are none, and sends messages of which `fuel` others may come, themselves included. Never
