@@ -18,7 +18,7 @@
 //! [`Handle::tell_within`](crate::Handle::tell_within) would wait for a thread that is their own. [`Sim::ask`] and
 //! [`Sim::wait`] run the simulation meanwhile.
 //!
-//! A step costs about a microsecond, most of it for the trace.
+//! A step costs a few microseconds, with its lines of the trace.
 //!
 //! # How it works
 //! Each step gives one worker one turn of its duty cycle. The turn asks a plan how much to take from each source; a

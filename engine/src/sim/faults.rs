@@ -83,7 +83,7 @@ impl Faults {
         self
     }
 
-    /// A private mailbox that is not empty does as if it were full, once in so many messages. One that grows, grows.
+    /// A private mailbox that is not empty does as if it were full, once in so many messages. One that may grow, grows.
     pub const fn refusals(mut self, messages: u32) -> Self {
         self.refusals = messages;
         self

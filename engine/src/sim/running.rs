@@ -23,6 +23,7 @@ use crate::sim::trace::Place;
 use crate::sim::world::{Entered, count_failure};
 use crate::stop::Stop;
 use crate::supervise::{Task, head_of, nanos};
+use crate::worker::Worker;
 
 /// What was done in one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +66,9 @@ impl Sim {
     /// # Panics
     /// If a worker was not told of something that waits for it, which is a defect of the engine.
     pub fn step(&mut self) -> Step {
+        if self.has_ended() {
+            return Step::Idle;
+        }
         let choice = {
             let random = &mut self.world.borrow_mut().random;
             self.schedule.choose(self.steps + 1, &mut self.workers, random)
@@ -88,7 +92,8 @@ impl Sim {
     /// Whether there is nothing to do until a message comes from outside or time moves on. Once [`step`](Self::step) has
     /// found this out, it stays so until then.
     pub fn is_idle(&mut self) -> bool {
-        self.schedule.has_swept() && !self.workers.iter_mut().any(|worker| has_work(&mut worker.core))
+        self.has_ended()
+            || self.schedule.has_swept() && !self.workers.iter_mut().any(|worker| has_work(&mut worker.core))
     }
 
     /// Runs until there is nothing to do. Time does not move on for it. Returns how many steps that took.
@@ -300,15 +305,16 @@ impl Sim {
         self.trace_events();
     }
 
+    /// Whether the engine was shut down or aborted.
+    fn has_ended(&self) -> bool {
+        self.workers.iter().all(Worker::is_finished)
+    }
+
     fn trace_events(&mut self) {
         self.world.borrow_mut().trace_events();
     }
 
     fn check_wake_ups(&mut self) {
-        if self.shared.phase() == Phase::Ending {
-            // Nobody looks any more.
-            return;
-        }
         let missed = self.workers.iter_mut().position(|worker| has_missed(&mut worker.core));
         if let Some(worker) = missed {
             self.fail(&format!("a wake-up was missed: something waits for worker {worker}, which was not told"));
