@@ -27,7 +27,7 @@ use crate::inbound::Inbound;
 use crate::message::MessageType;
 use crate::outbound::Outbound;
 use crate::plan::Plan;
-use crate::reader::Reader;
+use crate::reader::{Reader, Source};
 use crate::reply::Orphans;
 use crate::shared::{Phase, Shared};
 use crate::slots::SlotTable;
@@ -317,6 +317,10 @@ impl Core {
     pub(crate) fn do_tasks(&mut self) {
         // A task may hand out messages and panic there: what was read before it must not be read again.
         self.settle_reader();
+        if self.reader.source == Source::Express {
+            // A task may use the express ring, and take it back to its start: whoever drains it looks for its front anew.
+            self.reader.stop();
+        }
         self.current.head = None;
         while let Some(task) = self.tasks.pop_front() {
             self.counters.steps += 1;

@@ -314,7 +314,8 @@ impl Core {
         let shared = self.shared.clone();
         let me = &shared.workers[self.index];
         let all = WorkerStats {
-            local_ring_bytes: if self.local.is_empty() { 0 } else { self.local.used_bytes() as u64 },
+            // Somebody may be reading the ring: nothing that moves its front is to be asked here.
+            local_ring_bytes: if self.local.may_have_more() { self.local.used_bytes() as u64 } else { 0 },
             ingress_bytes: me.ingress.depth_bytes(),
             lanes_bytes: self.outbound.depth_bytes(),
             ..self.snapshot()

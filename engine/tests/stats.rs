@@ -3,9 +3,10 @@
 mod common;
 
 use std::num::NonZeroUsize;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 
-use common::{PATIENCE, engine, eventually, host, settle, take};
+use common::{PATIENCE, engine, eventually, host, next, settle, take};
 use hippodrome::{
     Actor, ActorRef, AskError, Context, DeadLetterReason, Engine, MailboxSpec, On, Overflow, Props, Reply, Stats, Stop,
     from_fn,
@@ -106,6 +107,58 @@ fn what_types_handled_adds_up_to_what_their_worker_did() {
         assert_eq!(by_type, (stats.workers[0].handled, stats.workers[0].sent));
     }
     engine.abort();
+}
+
+/// Asks for commands until the statistics have been looked at: whoever knows an address of nobody makes the worker look
+/// whether somebody is just being installed.
+struct Curious {
+    nobody: ActorRef<()>,
+    was_looked_at: Arc<AtomicBool>,
+}
+
+impl Actor for Curious {
+    type Msg = ();
+
+    fn started(&mut self, ctx: &mut Context<'_, ()>) {
+        while !self.was_looked_at.swap(false, Ordering::AcqRel) {
+            assert!(ctx.try_tell(self.nobody, ()).is_err());
+        }
+        ctx.stop_self();
+    }
+
+    fn handle(&mut self, (): (), _ctx: &mut Context<'_, ()>) {}
+}
+
+#[test]
+fn whoever_looks_does_not_move_the_reader() {
+    // Three segments of the local ring: two of the messages are the last before a jump.
+    const MESSAGES: u64 = 1500;
+    let engine = engine(1);
+    let handle = engine.handle();
+    let nobody = handle.spawn(On::Worker(0), || from_fn(|(), _ctx| ())).unwrap();
+    handle.stop(nobody, Stop::Now).unwrap();
+    let was_looked_at = Arc::new(AtomicBool::new(false));
+    let (done, is_done) = mpsc::channel();
+    let looked_at = was_looked_at.clone();
+    let spawner = move |n: u64, ctx: &mut Context<'_, u64>| {
+        if n == MESSAGES {
+            ctx.tell_batch(ctx.me(), 0..MESSAGES);
+            return;
+        }
+        // It starts behind this message, before the reader goes on.
+        let was_looked_at = looked_at.clone();
+        ctx.spawn(On::Here, move || Curious { nobody, was_looked_at: was_looked_at.clone() }).expect("there is room");
+        done.send(n).expect("the test listens");
+    };
+    let spawner = std::sync::Mutex::new(Some(spawner));
+    let spawner = handle.spawn(On::Worker(0), move || from_fn(spawner.lock().unwrap().take().unwrap())).unwrap();
+    handle.tell(spawner, MESSAGES);
+    for n in 0..MESSAGES {
+        assert_eq!(next(&is_done), n);
+        handle.stats();
+        was_looked_at.store(true, Ordering::Release);
+    }
+    assert_eq!(engine.shutdown(PATIENCE).unwrap().handled, MESSAGES + 1);
 }
 
 #[test]
