@@ -154,7 +154,7 @@ fn play(config: Config, rounds: u32) -> Result<(), Error> {
     let pong = handle.spawn(On::Worker(1), || Pong)?;
     let ping = handle.spawn(On::Worker(0), move || Ping { pong, match_on: None })?;
     let warm_up = rounds / 10;
-    let patience = Duration::from_secs(10) + PATIENCE_A_ROUND * (warm_up + rounds);
+    let patience = Duration::from_secs(60) + PATIENCE_A_ROUND * (warm_up + rounds);
     let Score { round_ns, elapsed } =
         handle.ask(ping, |reply| Play::Serve { warm_up, rounds, reply }).wait(patience)?;
     let places: Vec<String> =

@@ -375,12 +375,22 @@ fn a_state_that_panics_when_it_is_dropped_is_restarted_nevertheless() {
 }
 
 /// A message that panics when it is dropped, and counts it.
-struct Grenade(Arc<AtomicU64>);
+struct Grenade(Option<Arc<AtomicU64>>);
+
+impl Grenade {
+    /// From here on its drop does nothing.
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
 
 impl Drop for Grenade {
     fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        fail();
+        if let Some(drops) = self.0.take() {
+            drops.fetch_add(1, Ordering::Relaxed);
+            drop(drops);
+            fail();
+        }
     }
 }
 
@@ -390,7 +400,7 @@ fn a_message_whose_drop_panics_harms_only_its_handler() {
     let handle = host.handle();
     let drops = Arc::new(AtomicU64::new(0));
     let holder = handle.spawn(Props::on(On::Worker(0)).restart(MANY), || from_fn(|_: Grenade, _ctx| ())).unwrap();
-    (0..3).for_each(|_| handle.tell(holder, Grenade(drops.clone())));
+    (0..3).for_each(|_| handle.tell(holder, Grenade(Some(drops.clone()))));
     settle(&mut host);
     let stats = host.stats();
     assert_eq!((drops.load(Ordering::Relaxed), stats.workers[0].panics), (3, 3));
@@ -406,7 +416,7 @@ fn a_dead_letter_whose_drop_panics_harms_nobody() {
         let (mut host, _clock) = host(2);
         let handle = host.handle();
         let drops = Arc::new(AtomicU64::new(0));
-        let ignore = || from_fn(|message: Grenade, _ctx| std::mem::forget(message));
+        let ignore = || from_fn(|message: Grenade, _ctx| message.disarm());
         let gone = handle.spawn(On::Worker(0), ignore).unwrap();
         let mailbox = MailboxSpec::bounded(NonZeroUsize::MIN).overflow(overflow);
         let full = handle.spawn(Props::on(On::Worker(0)).mailbox(mailbox), ignore).unwrap();
@@ -419,16 +429,16 @@ fn a_dead_letter_whose_drop_panics_harms_nobody() {
             let sender = handle.spawn(On::Worker(worker), move || {
                 let (drops, count) = (drops.clone(), count.clone());
                 from_fn(move |(), ctx: &mut Context<'_, ()>| {
-                    ctx.tell(gone, Grenade(drops.clone()));
-                    (0..2).for_each(|_| ctx.tell(full, Grenade(drops.clone())));
+                    ctx.tell(gone, Grenade(Some(drops.clone())));
+                    (0..2).for_each(|_| ctx.tell(full, Grenade(Some(drops.clone()))));
                     ctx.stop(full, Stop::Now);
-                    ctx.tell(full, Grenade(drops.clone()));
+                    ctx.tell(full, Grenade(Some(drops.clone())));
                     count.send(()).expect("the test listens");
                 })
             });
             handle.tell(sender.unwrap(), ());
         }
-        handle.tell(gone, Grenade(drops.clone()));
+        handle.tell(gone, Grenade(Some(drops.clone())));
         settle(&mut host);
         assert_eq!(counted.try_iter().count(), 2, "both senders came to their end");
         let stats = host.stats();
@@ -450,11 +460,11 @@ fn what_is_left_at_an_abort_may_panic_when_it_is_dropped() {
     let handle = host.handle();
     let drops = Arc::new(AtomicU64::new(0));
     for worker in 0..2 {
-        let ignore = || from_fn(|message: Grenade, _ctx| std::mem::forget(message));
+        let ignore = || from_fn(|message: Grenade, _ctx| message.disarm());
         let actor = handle.spawn(On::Worker(worker), ignore).unwrap();
-        (0..10).for_each(|_| handle.tell(actor, Grenade(drops.clone())));
+        (0..10).for_each(|_| handle.tell(actor, Grenade(Some(drops.clone()))));
         let mut port = handle.port().unwrap();
-        assert_eq!(port.tell_batch(PATIENCE, actor, (0..10).map(|_| Grenade(drops.clone()))), 10);
+        assert_eq!(port.tell_batch(PATIENCE, actor, (0..10).map(|_| Grenade(Some(drops.clone())))), 10);
     }
     let report = host.abort();
     let left = report.left.iter().map(|left| left.count).sum::<u64>();

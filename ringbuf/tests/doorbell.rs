@@ -2,6 +2,8 @@
 
 #![cfg(not(loom))]
 
+mod rounds;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,6 +12,7 @@ use std::time::Duration;
 
 use hippodrome_ringbuf::doorbell::{Doorbell, MAX_SOURCES, Signal, Woken};
 use proptest::prelude::*;
+use rounds::rounds;
 
 /// Far longer than any run of the tests.
 const LONG: Duration = Duration::from_secs(3600);
@@ -108,7 +111,7 @@ fn a_parked_thread_is_woken() {
 #[test]
 fn no_ringing_is_missed_by_a_worker_that_parks() {
     const RINGERS: usize = 4;
-    const ROUNDS: u64 = 5_000;
+    const ROUNDS: u64 = rounds(5_000);
     let bell = Arc::new(Doorbell::new());
     // Each ringer waits until its last ringing was seen: one that is missed stops the test.
     let rung: [AtomicU64; RINGERS] = Default::default();

@@ -3,6 +3,7 @@
 #![cfg(not(loom))]
 
 mod messages;
+mod rounds;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use hippodrome_ringbuf::lane::{CapacityError, MIN_LANE_BYTES, Refused, max_envel
 use hippodrome_ringbuf::{HEADER_BYTES, envelope_bytes};
 use messages::{Filled, Ledger, Ring, SHAPES, TestKind, assert_explodes, dice, layout, push, push_tracked, take};
 use proptest::prelude::*;
+use rounds::rounds;
 
 fn ingress_of(bytes: usize) -> (Sender<TestKind>, Receiver<TestKind>) {
     ingress(bytes, Arc::new(Doorbell::new()), Signal::Flag(0)).unwrap()
@@ -128,6 +130,7 @@ fn each_sender_keeps_its_order() {
     for (senders, count, bytes) in
         [(1, 100_000, 1 << 16), (2, 60_000, 1 << 14), (3, 30_000, 1 << 12), (4, 10_000, 2048)]
     {
+        let count = rounds(count);
         let (sender, mut receiver) = ingress_of(bytes);
         thread::scope(|scope| {
             for number in 0..senders {
@@ -154,7 +157,7 @@ fn each_sender_keeps_its_order() {
 
 #[test]
 fn a_worker_that_parks_misses_nothing() {
-    const COUNT: u64 = 10_000;
+    const COUNT: u64 = rounds(10_000);
     let bell = Arc::new(Doorbell::new());
     let (sender, mut receiver) = ingress(8192, bell.clone(), Signal::Flag(2)).unwrap();
     thread::scope(|scope| {
@@ -185,7 +188,7 @@ fn a_worker_that_parks_misses_nothing() {
 #[test]
 fn a_message_is_accepted_and_dropped_or_given_back_when_the_receiver_goes() {
     const COUNT: usize = 200;
-    for seed in 0..200 {
+    for seed in 0..rounds(200) {
         let ledgers = [Ledger::new(COUNT), Ledger::new(COUNT)];
         let accepted = [AtomicUsize::new(0), AtomicUsize::new(0)];
         let (sender, mut receiver) = ingress_of(2048);

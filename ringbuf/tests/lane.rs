@@ -3,6 +3,7 @@
 #![cfg(not(loom))]
 
 mod messages;
+mod rounds;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use hippodrome_ringbuf::lane::{
 use hippodrome_ringbuf::{HEADER_BYTES, JUMP_TAG, Kind, end_of, envelope_bytes, header_at, message_at, tag_at};
 use messages::{Filled, Ledger, SHAPES, TestKind, assert_explodes, dice, layout, push, push_raw, push_tracked, take};
 use proptest::prelude::*;
+use rounds::rounds;
 
 type Ends = (Producer<TestKind>, Consumer<TestKind>);
 
@@ -288,6 +290,7 @@ fn a_million_messages_arrive_in_order() {
         (3, 1 << 16, 20_000, &[2, 6, 7, 9, 10][..]),
         (4, MIN_LANE_BYTES, 50_000, &[0, 2, 4, 8][..]),
     ] {
+        let count = rounds(count);
         let (producer, consumer) = lane_of(bytes);
         thread::scope(|scope| {
             scope.spawn(|| send(producer, count, shapes, seed));
@@ -298,7 +301,7 @@ fn a_million_messages_arrive_in_order() {
 
 #[test]
 fn a_worker_that_parks_misses_nothing() {
-    const COUNT: u64 = 20_000;
+    const COUNT: u64 = rounds(20_000);
     let bell = Arc::new(Doorbell::new());
     let (producer, mut consumer) = lane(4096, bell.clone(), Signal::Source(300)).unwrap();
     thread::scope(|scope| {
@@ -329,7 +332,7 @@ fn a_worker_that_parks_misses_nothing() {
 #[test]
 fn each_message_is_read_or_reclaimed_when_the_consumer_goes() {
     const COUNT: usize = 200;
-    for seed in 0..300 {
+    for seed in 0..rounds(300) {
         let ledger = Ledger::new(COUNT);
         let (mut producer, mut consumer) = lane_of(2048);
         let mut dice = dice(seed + 1);
@@ -381,7 +384,7 @@ fn each_message_is_read_or_reclaimed_when_the_consumer_goes() {
 /// Unlike one that is dropped, a consumer that finishes drops nothing by itself: each message is given to one of both.
 #[test]
 fn a_consumer_that_finishes_leaves_the_rest_to_the_producer() {
-    for seed in 0..300 {
+    for seed in 0..rounds(300) {
         const COUNT: u64 = 40;
         let ledger = Ledger::new(COUNT as usize);
         let (mut producer, consumer) = lane_of(4096);

@@ -3,6 +3,7 @@
 #![cfg(not(loom))]
 
 mod ledger;
+mod rounds;
 
 use std::collections::VecDeque;
 use std::mem;
@@ -12,6 +13,7 @@ use hippodrome_ringbuf::mpsc::{self, Consumer, Producer};
 use hippodrome_ringbuf::{CapacityError, ClaimError, PopError, PushError};
 use ledger::{Ledger, Random, Tracked, panics, quiet_panic};
 use proptest::prelude::*;
+use rounds::rounds;
 
 #[test]
 fn every_capacity_is_exact() {
@@ -499,6 +501,7 @@ fn send(producer: &Producer<Numbered>, sender: usize, count: u64) {
 fn threads_keep_the_order_of_each_sender() {
     const SENDERS: usize = 3;
     for (capacity, count) in [(1, 2_000), (3, 5_000), (64, 30_000)] {
+        let count = rounds(count);
         let (producer, mut consumer) = mpsc::ring(capacity).unwrap();
         let mut next = [0; SENDERS];
         let mut expect = |value: Numbered| {

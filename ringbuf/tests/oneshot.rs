@@ -1,8 +1,11 @@
 //! The one-shot channel on real threads: what is promised of its memory, its races and its panics.
 #![cfg(not(loom))]
 
+mod rounds;
+
 use crossbeam_queue::ArrayQueue;
 use hippodrome_ringbuf::oneshot::{Closed, Pool, Receiver, Sender, WaitError};
+use rounds::rounds;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -155,7 +158,7 @@ fn the_steady_state_of_one_thread_allocates_nothing() {
     let waker = Waker::from(Arc::new(Woken::default()));
     every_way(&pool, &waker);
     let (warm, before) = (pool.counts(), ALLOCATIONS.get());
-    for _ in 0..1_000 {
+    for _ in 0..rounds(1_000) {
         every_way(&pool, &waker);
     }
     assert_eq!(ALLOCATIONS.get(), before);
@@ -164,7 +167,7 @@ fn the_steady_state_of_one_thread_allocates_nothing() {
 
 #[test]
 fn the_steady_state_of_two_threads_allocates_nothing() {
-    const ASKS: u64 = 20_000;
+    const ASKS: u64 = rounds(20_000);
     let pool = Pool::new(8);
     let asked = ArrayQueue::<Sender<u64>>::new(1);
     // The sender may still be on its way out of one cell while the receiver asks for the next.
@@ -537,7 +540,7 @@ fn ask_and_answer(pool: &Arc<Pool>) {
 fn an_answer_and_a_timeout_at_once_agree() {
     let pool = Pool::new(4);
     let both = Barrier::new(2);
-    for round in 0..3_000_u64 {
+    for round in 0..rounds(3_000) {
         let drops = Arc::new(AtomicUsize::new(0));
         let (sender, receiver) = pool.channel();
         let value = Tracked { id: round, drops: Arc::clone(&drops) };

@@ -3,6 +3,7 @@
 #![cfg(not(loom))]
 
 mod ledger;
+mod rounds;
 
 use std::collections::VecDeque;
 use std::mem;
@@ -12,6 +13,7 @@ use hippodrome_ringbuf::spsc::{self, Consumer, Producer};
 use hippodrome_ringbuf::{CapacityError, ClaimError, PopError, PushError};
 use ledger::{Ledger, Random, Tracked, panics, quiet_panic};
 use proptest::prelude::*;
+use rounds::rounds;
 
 #[test]
 fn every_capacity_is_exact() {
@@ -587,7 +589,7 @@ fn receive(mut consumer: Consumer<u64>, mut random: Random) -> u64 {
 
 #[test]
 fn two_threads_keep_the_order() {
-    const COUNT: u64 = 100_000;
+    const COUNT: u64 = rounds(100_000);
     for capacity in [1, 3, 64] {
         let (producer, consumer) = spsc::ring(capacity).unwrap();
         let count = thread::scope(|scope| {

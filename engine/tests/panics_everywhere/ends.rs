@@ -66,7 +66,7 @@ fn of_the_events_that_are_left() {
 fn of_what_is_left_in_a_port() {
     everywhere(|world| {
         let drops = Drops::default();
-        let actor = world.handle.spawn(On::Worker(0), || from_fn(|grenade, _ctx| std::mem::forget::<Grenade>(grenade)));
+        let actor = world.handle.spawn(On::Worker(0), || from_fn(|grenade: Grenade, _ctx| grenade.disarm()));
         let actor = actor.unwrap();
         let mut port = world.handle.port().unwrap();
         let report = world.abort();

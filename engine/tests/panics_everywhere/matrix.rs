@@ -210,7 +210,9 @@ fn in_the_drop_of_a_timers_message() {
             let armed = move || {
                 let drops = grenade.clone();
                 from_fn(move |message: Option<crate::world::Grenade>, ctx: &mut Context<'_, _>| {
-                    std::mem::forget(message);
+                    if let Some(grenade) = message {
+                        grenade.disarm();
+                    }
                     let key = ctx.send_after(PATIENCE * 1000, Some(drops.grenade())).unwrap();
                     if cancels {
                         assert!(ctx.cancel(key));

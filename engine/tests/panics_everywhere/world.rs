@@ -28,18 +28,28 @@ impl Drops {
     }
 
     pub(crate) fn grenade(&self) -> Grenade {
-        Grenade(self.clone())
+        Grenade(Some(self.clone()))
     }
 }
 
 /// Panics when it is dropped, and counts it.
 #[derive(Debug)]
-pub(crate) struct Grenade(Drops);
+pub(crate) struct Grenade(Option<Drops>);
+
+impl Grenade {
+    /// From here on its drop does nothing.
+    pub(crate) fn disarm(mut self) {
+        self.0 = None;
+    }
+}
 
 impl Drop for Grenade {
     fn drop(&mut self) {
-        self.0.0.fetch_add(1, Ordering::SeqCst);
-        fail();
+        if let Some(drops) = self.0.take() {
+            drops.0.fetch_add(1, Ordering::SeqCst);
+            drop(drops);
+            fail();
+        }
     }
 }
 

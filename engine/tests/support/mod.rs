@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::panic::Location;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -105,11 +106,17 @@ pub struct Summary {
     pub quiet: u64,
 }
 
+/// All ledgers, so that a checker of leaks finds them where they are kept.
+static KEPT: Mutex<Vec<&'static Ledger>> = Mutex::new(Vec::new());
+
 impl Ledger {
     /// A ledger that has fuel for so many tokens, which is what ends every workload.
     pub fn leak(fuel: usize) -> &'static Self {
         let fates = std::iter::repeat_with(Fate::default).take(fuel).collect();
-        Box::leak(Box::new(Self { fates, created: AtomicUsize::new(0), fuel: AtomicUsize::new(fuel) }))
+        let ledger = Self { fates, created: AtomicUsize::new(0), fuel: AtomicUsize::new(fuel) };
+        let ledger: &'static Self = Box::leak(Box::new(ledger));
+        KEPT.lock().expect("keeping a ledger does not panic").push(ledger);
+        ledger
     }
 
     /// Buys the right to one token. Returns `false` when the fuel is used up.
