@@ -291,8 +291,13 @@ fn who_does_not_take_its_lines_is_let_go_and_holds_nobody_up() {
     assert!(quick.line().unwrap().len() > 100_000);
     quick.snapshot_where(|snapshot| snapshot.uptime_ns >= start + 3_000_000_000);
     let mut taken = Vec::new();
-    // There is an end, though the engine goes on.
-    slow.0.read_to_end(&mut taken).unwrap();
+    std::thread::scope(|scope| {
+        // There is an end, though the engine goes on, and whoever takes its lines is served up to there.
+        let slow = scope.spawn(|| slow.0.read_to_end(&mut taken).unwrap());
+        while !slow.is_finished() {
+            quick.snapshot();
+        }
+    });
     assert_ne!(taken.last(), Some(&b'\n'), "it ends within a line");
     quick.snapshot();
     engine.shutdown(PATIENCE).unwrap();
