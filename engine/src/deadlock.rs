@@ -26,8 +26,13 @@ pub(crate) mod watchdog;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::address::Address;
+use crate::supervise::nanos;
+use crate::worker::Worker;
+use cycles::cycles;
+use waits::Wait;
 
 /// An actor in a [`WaitCycle`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,4 +72,17 @@ impl fmt::Display for WaitCycle {
         }
         self.actors().first().map_or(Ok(()), |first| first.actor.fmt(formatter))
     }
+}
+
+/// The asks that have waited for so long, of workers that are on this thread.
+pub(crate) fn waits_among(workers: &[Worker], at_least_ns: u64) -> Vec<Wait> {
+    let mut waits = Vec::new();
+    workers.iter().for_each(|worker| worker.core().find_all_waits(at_least_ns, &mut waits));
+    waits
+}
+
+/// The cycles in them.
+pub(crate) fn cycles_among(workers: &[Worker], waiting: Duration) -> Vec<WaitCycle> {
+    let cycle = |waits: Vec<Wait>| WaitCycle::new(waits.iter().map(|wait| wait.asker).collect());
+    cycles(&mut waits_among(workers, nanos(waiting))).into_iter().map(cycle).collect()
 }

@@ -6,16 +6,13 @@ use std::time::Duration;
 
 use crate::bus::BusReader;
 use crate::core::{Core, Parts};
-use crate::deadlock::WaitCycle;
-use crate::deadlock::cycles::cycles;
-use crate::deadlock::waits::Wait;
 use crate::deadlock::watchdog::HostWatchdog;
+use crate::deadlock::{WaitCycle, cycles_among, waits_among};
 use crate::handle::Handle;
 use crate::monitor::log_events;
 use crate::shared::Shared;
 use crate::shutdown::{Ending, Report, ShutdownError};
 use crate::stats::Stats;
-use crate::supervise::nanos;
 use crate::worker::Worker;
 
 /// A worker that has not been given to a thread yet; see [`Builder::seats`](crate::Builder::seats).
@@ -102,7 +99,7 @@ impl Host {
         }
         if self.cycles.is_due(&self.shared) {
             let threshold_ns = self.shared.config.wait_cycle_threshold_ns();
-            let waits = self.waits(threshold_ns);
+            let waits = waits_among(&self.workers, threshold_ns);
             self.cycles.judge(waits, &self.shared);
         }
         log_events(&mut self.log);
@@ -118,14 +115,7 @@ impl Host {
     /// Costs a look at each entry for an ask, of which there are as many as were ever waiting at once.
     #[must_use]
     pub fn wait_cycles(&self, waiting: Duration) -> Vec<WaitCycle> {
-        let cycle = |waits: Vec<Wait>| WaitCycle::new(waits.iter().map(|wait| wait.asker).collect());
-        cycles(&mut self.waits(nanos(waiting))).into_iter().map(cycle).collect()
-    }
-
-    fn waits(&self, at_least_ns: u64) -> Vec<Wait> {
-        let mut waits = Vec::new();
-        self.workers.iter().for_each(|worker| worker.core().find_all_waits(at_least_ns, &mut waits));
-        waits
+        cycles_among(&self.workers, waiting)
     }
 
     /// A snapshot of the statistics.

@@ -108,6 +108,7 @@ use std::time::Duration;
 
 use crate::address::Address;
 use crate::clock::{Clock, ManualClock};
+use crate::deadlock::{WaitCycle, cycles_among};
 use crate::error::{SpawnError, StartError};
 use crate::handle::Handle;
 use crate::host::Seat;
@@ -269,6 +270,14 @@ impl Sim {
     #[must_use]
     pub fn steps(&self) -> u64 {
         self.steps
+    }
+
+    /// Looks for actors that wait on each other, and have done so for at least `waiting` of virtual time, as
+    /// [`Host::wait_cycles`](crate::Host::wait_cycles) does. A simulation that is idle and has such a cycle has come to a
+    /// deadlock. Nothing is run for it.
+    #[must_use]
+    pub fn wait_cycles(&self, waiting: Duration) -> Vec<WaitCycle> {
+        cycles_among(&self.workers, waiting)
     }
 
     /// A snapshot of the statistics, of this moment; nothing is run for it.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use hippodrome::sim::{Faults, Sim, Step};
 use hippodrome::{
-    Actor, AskError, Backoff, Context, MissedTick, On, Props, Reply, Restart, ShutdownError, Stop, StopReason, from_fn,
+    Actor, ActorRef, Address, AskError, Backoff, Context, MissedTick, On, Props, Reply, Restart, ShutdownError, Stop,
+    StopReason, from_fn,
 };
 
 #[test]
@@ -223,4 +224,47 @@ fn an_abort_drops_what_is_left() {
     assert_eq!(report.left[0].count + report.handled, 1000);
     assert_eq!(sim.stats().handled(), report.handled, "what was counted is there after the end");
     assert_eq!((sim.step(), sim.run_for_steps(10)), (Step::Idle, 0));
+}
+
+/// Asks when it is told whom, and keeps the replies that it owes.
+#[derive(Default)]
+struct Keeper(Vec<Reply<u64>>);
+
+enum Keep {
+    Ask(ActorRef<Keep>),
+    Owe(Reply<u64>),
+    Answered,
+}
+
+impl Actor for Keeper {
+    type Msg = Keep;
+
+    fn handle(&mut self, msg: Keep, ctx: &mut Context<'_, Keep>) {
+        match msg {
+            Keep::Ask(whom) => ctx.ask_within(Duration::from_secs(60), whom, Keep::Owe, |_| Keep::Answered),
+            Keep::Owe(reply) => self.0.push(reply),
+            Keep::Answered => {}
+        }
+    }
+}
+
+#[test]
+fn a_deadlock_is_found_whatever_the_seed() {
+    for seed in 0..50 {
+        let mut sim = Sim::new(seed);
+        let [one, other] = [0, 1].map(|worker| sim.handle().spawn(On::Worker(worker), Keeper::default).unwrap());
+        sim.handle().tell(one, Keep::Ask(other));
+        sim.run_until_idle().unwrap();
+        assert_eq!(sim.wait_cycles(Duration::ZERO), [], "a chain is none");
+        sim.handle().tell(other, Keep::Ask(one));
+        sim.run_until_idle().unwrap();
+        let [cycle] = &sim.wait_cycles(Duration::ZERO)[..] else { panic!("seed {seed}: there is one") };
+        let actors: Vec<_> = cycle.actors().iter().map(|waiter| waiter.actor).collect();
+        assert_eq!(actors, [Address::from(one), Address::from(other)]);
+        sim.advance(Duration::from_secs(59)).unwrap();
+        assert_eq!(sim.wait_cycles(Duration::from_secs(59)).len(), 1);
+        assert_eq!(sim.wait_cycles(Duration::from_secs(60)), []);
+        sim.advance(Duration::from_secs(1)).unwrap();
+        assert_eq!(sim.wait_cycles(Duration::ZERO), [], "their time is over");
+    }
 }
