@@ -33,7 +33,7 @@
 //! the simulation become idle at each.
 //!
 //! # How to use
-//! A test is a function of a `&mut Sim`, and [`explore`] runs it for many seeds:
+//! A test is a function of a `&mut Sim`, and [`explore()`] runs it for many seeds:
 //!
 //! ```
 //! use hippodrome::sim::explore;

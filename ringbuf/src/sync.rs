@@ -2,7 +2,7 @@
 //!
 //! Everything that takes part in a lock-free protocol comes from here: built with `--cfg loom` the same names are
 //! loom's, and every interleaving of a model is explored. There each atomic operation can be weakened, one at a time, to
-//! show that a model fails. Built with `--cfg shuttle` they are those of [`scheduled`], for models of the whole engine.
+//! show that a model fails. Built with `--cfg shuttle` they are those of `scheduled`, for models of the whole engine.
 
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) use self::real::*;
