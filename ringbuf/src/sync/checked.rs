@@ -17,7 +17,7 @@ use mutation::{Change, changed};
 pub(crate) mod thread {
     use std::time::Duration;
 
-    pub(crate) use loom::thread::{Thread, current, yield_now};
+    pub(crate) use loom::thread::{Thread, current, park, yield_now};
 
     /// A park for ever is one that only somebody can end; any other time is over at once, which leaves the others all
     /// moments between going to sleep and waking.
