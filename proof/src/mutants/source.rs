@@ -12,7 +12,8 @@ use super::site::{Site, Spot};
 const RINGS: &str = "ringbuf/src";
 
 /// Files of the rings that are no part of a protocol.
-const NO_PROTOCOL: [&str; 3] = ["ringbuf/src/sync.rs", "ringbuf/src/sync/", "ringbuf/src/explore.rs"];
+const NO_PROTOCOL: [&str; 4] =
+    ["ringbuf/src/sync.rs", "ringbuf/src/sync/", "ringbuf/src/explore.rs", "ringbuf/src/scheduled.rs"];
 
 const ORDER: &str = "Ordering::";
 
