@@ -30,6 +30,11 @@ pub(crate) struct AskKey {
     generation: u32,
 }
 
+impl AskKey {
+    /// The key of no ask: what is answered by it comes too late.
+    const ENDED: Self = Self { index: u32::MAX, generation: 0 };
+}
+
 #[cfg(test)]
 impl AskKey {
     pub(crate) fn new(index: u32) -> Self {
@@ -177,7 +182,35 @@ impl Core {
         M: Send + 'static,
         F: FnOnce(Result<T, AskError>) -> M + 'static,
     {
-        let Some(head) = self.current.head() else { return };
+        if let Some(key) = self.await_answer(to.address(), timeout, map) {
+            let message = make(Reply::to_actor(self.home, key));
+            self.tell(to, message);
+        }
+    }
+
+    /// Makes a reply that the current actor itself waits for, whoever is to send it.
+    pub(crate) fn promise<T, M, F>(&mut self, timeout: Duration, map: F) -> Reply<T>
+    where
+        T: Send + 'static,
+        M: Send + 'static,
+        F: FnOnce(Result<T, AskError>) -> M + 'static,
+    {
+        // Nobody was asked: an address that no actor has closes no circle of waits.
+        let nobody = Address { home: self.home, tag: Tag::WORKER };
+        let key = self.await_answer(nobody, timeout, map).unwrap_or(AskKey::ENDED);
+        Reply::to_actor(self.home, key)
+    }
+
+    /// From now on the current actor waits for an answer of `asked`. If there is no room for one more ask, that fails
+    /// behind what is queued, and there is no key.
+    #[inline(always)]
+    fn await_answer<T, M, F>(&mut self, asked: Address, timeout: Duration, map: F) -> Option<AskKey>
+    where
+        T: Send + 'static,
+        M: Send + 'static,
+        F: FnOnce(Result<T, AskError>) -> M + 'static,
+    {
+        let head = self.current.head()?;
         let pending = Pending {
             asker: self.current.tag,
             incarnation: head.incarnation,
@@ -199,12 +232,12 @@ impl Core {
         };
         // Without a timer the ask might never end.
         if !self.asks.has_room() || !self.timers.has_room_for(self.asks.untimed() + 1) {
-            return self.ask_later(pending, AskError::TooMany);
+            self.ask_later(pending, AskError::TooMany);
+            return None;
         }
-        let key = self.asks.insert(pending, to.address());
+        let key = self.asks.insert(pending, asked);
         self.asks.untimed.push((key, nanos(timeout)));
-        let message = make(Reply::to_actor(self.home, key));
-        self.tell(to, message);
+        Some(key)
     }
 
     /// Arms the timers of the asks that were made in this turn and still wait.

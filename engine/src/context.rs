@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::actor::Actor;
 use crate::address::{ActorRef, Address};
 use crate::core::Core;
+use crate::dead_letter::DeadLetterReason;
 use crate::error::{AskError, SpawnError, TryTellError};
 use crate::handle::Handle;
 use crate::reply::Reply;
@@ -126,6 +127,52 @@ impl<'a, M: Send + 'static> Context<'a, M> {
         T: Send + 'static,
     {
         self.core.ask(to, timeout, make, map);
+    }
+
+    /// Makes a reply that this actor itself waits for: for a thread of a pool, a task of a runtime, or whoever else is to
+    /// answer it and cannot be [`ask`](Self::ask)ed. The answer, or why there is none, arrives as the message that `map`
+    /// makes of it, as it does of an ask; the same limits hold.
+    ///
+    /// # Examples
+    /// ```
+    /// use hippodrome::{Actor, AskError, Context};
+    /// use std::time::Duration;
+    ///
+    /// struct Reader;
+    ///
+    /// enum Read {
+    ///     File(String),
+    ///     Came(Result<std::io::Result<String>, AskError>),
+    /// }
+    ///
+    /// impl Actor for Reader {
+    ///     type Msg = Read;
+    ///     fn handle(&mut self, msg: Read, ctx: &mut Context<'_, Read>) {
+    ///         match msg {
+    ///             Read::File(path) => {
+    ///                 let reply = ctx.promise(Duration::from_secs(10), Read::Came);
+    ///                 std::thread::spawn(move || reply.send_from_outside(std::fs::read_to_string(path)));
+    ///             }
+    ///             Read::Came(Ok(Ok(text))) => println!("{} bytes", text.len()),
+    ///             Read::Came(Ok(Err(error))) => println!("cannot be read: {error}"),
+    ///             Read::Came(Err(error)) => println!("was not read: {error}"),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    #[must_use = "a reply that is dropped ends the wait at once"]
+    pub fn promise<T: Send + 'static>(
+        &mut self,
+        timeout: Duration,
+        map: impl FnOnce(Result<T, AskError>) -> M + 'static,
+    ) -> Reply<T> {
+        self.core.promise(timeout, map)
+    }
+
+    /// Counts and reports a message that was accepted for `to` and cannot be handled, and drops it: for whatever stands
+    /// between a sender and an actor, and must not lose a message in silence.
+    pub fn dead_letter<N>(&mut self, to: impl Into<Address>, message: N, reason: DeadLetterReason) {
+        self.core.bury(to.into(), message, reason);
     }
 
     /// Spawns a child: it stops when this actor stops or is restarted. It can be told at once. Allocates its cell.

@@ -393,7 +393,7 @@ impl Core {
     #[cold]
     pub(crate) fn report_dead_letter(&mut self, to: Address, message: &'static str, reason: DeadLetterReason) {
         self.counters.dead_letters.count(reason);
-        if reason == DeadLetterReason::Conflated {
+        if reason.is_replaced() {
             return;
         }
         let event = if reason.is_overflow() {

@@ -27,11 +27,17 @@ pub enum DeadLetterReason {
     Unreachable,
     /// The engine shut down or was aborted.
     Shutdown,
+    /// What stands in front of the actor refused it: a limit of rate, an open circuit, a router without routees.
+    Refused,
+    /// It came after its deadline.
+    Expired,
+    /// Another answer to the same question came first. Counted, and reported by no event.
+    Outrun,
 }
 
 impl DeadLetterReason {
     /// All reasons.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Stopped,
         Self::Full,
         Self::MailboxFull,
@@ -42,12 +48,21 @@ impl DeadLetterReason {
         Self::LateReply,
         Self::Unreachable,
         Self::Shutdown,
+        Self::Refused,
+        Self::Expired,
+        Self::Outrun,
     ];
 
     /// Whether a private mailbox dropped the message.
     #[must_use]
     pub const fn is_overflow(self) -> bool {
         matches!(self, Self::MailboxFull | Self::DroppedNewest | Self::DroppedOldest)
+    }
+
+    /// Whether another message took the place of this one, so that nothing is missing without it.
+    #[must_use]
+    pub const fn is_replaced(self) -> bool {
+        matches!(self, Self::Conflated | Self::Outrun)
     }
 }
 
@@ -64,6 +79,9 @@ impl fmt::Display for DeadLetterReason {
             Self::LateReply => "late reply",
             Self::Unreachable => "unreachable",
             Self::Shutdown => "shutdown",
+            Self::Refused => "refused",
+            Self::Expired => "expired",
+            Self::Outrun => "outrun",
         })
     }
 }
@@ -79,11 +97,11 @@ impl DeadLetterCounts {
         self.0[reason as usize]
     }
 
-    /// All but the conflated ones, which were replaced by a newer message and not lost. Counts that somebody else wrote
-    /// may be beyond any number together: then it is the largest.
+    /// All but those that were [replaced](DeadLetterReason::is_replaced) and not lost. Counts that somebody else wrote may
+    /// be beyond any number together: then it is the largest.
     #[must_use]
     pub fn total(&self) -> u64 {
-        let lost = DeadLetterReason::ALL.into_iter().filter(|reason| *reason != DeadLetterReason::Conflated);
+        let lost = DeadLetterReason::ALL.into_iter().filter(|reason| !reason.is_replaced());
         lost.fold(0, |total, reason| total.saturating_add(self.get(reason)))
     }
 

@@ -111,6 +111,12 @@ impl Handle {
         unsafe { ingress.push(Of::<M>::ACTOR, to.tag().0, message) }.map_err(Refused::by_ring)
     }
 
+    /// Counts and reports a message that was accepted for `to` and cannot be handled, and drops it; see
+    /// [`Context::dead_letter`](crate::Context::dead_letter).
+    pub fn dead_letter<M>(&self, to: impl Into<Address>, message: M, reason: DeadLetterReason) {
+        self.bury(to.into(), message, reason);
+    }
+
     /// Counts and reports a message that could not be accepted, and drops it.
     pub(crate) fn bury<M>(&self, to: Address, message: M, reason: DeadLetterReason) {
         self.shared.outside.count(reason);

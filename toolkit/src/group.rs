@@ -1,0 +1,1 @@
+//! Groups: actors that are told as one.

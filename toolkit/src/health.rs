@@ -1,0 +1,1 @@
+//! Health: actors that are asked whether they still answer, and what becomes of those that do not.

@@ -1,0 +1,1 @@
+//! State machines: typed states with timeouts and hooks.

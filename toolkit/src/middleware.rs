@@ -1,0 +1,1 @@
+//! Middleware: what is put around an actor when it is spawned.

@@ -1,0 +1,1 @@
+//! Routers: one address for several actors, and the choice of who gets a message.

@@ -1,0 +1,1 @@
+//! The stash: messages that an actor keeps for later, up to a limit.

@@ -1,0 +1,1 @@
+//! Streams: sources, flows and sinks, with demand from below.

@@ -1,0 +1,1 @@
+//! Supervision trees: children that are started in order, restarted by a strategy, and stopped in reverse.

@@ -1,0 +1,1 @@
+//! What the tests of programs need: probes, expectations in virtual time, faults.

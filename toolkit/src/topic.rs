@@ -1,0 +1,1 @@
+//! Topics: events by name, and the actors that subscribe to them.
