@@ -19,12 +19,16 @@
 mod child;
 mod intensity;
 mod order;
+mod quarantine;
+mod retry;
 mod spec;
 mod supervisor;
 mod tree;
 
 pub use intensity::Jitter;
 pub use order::{StartChildError, Supervise};
+pub use quarantine::{Quarantine, QuarantineOrder, Quarantined};
+pub use retry::{Retry, Retrying};
 pub use spec::{ChildRef, ChildSpec, Lifetime};
 pub use supervisor::{GaveUp, Strategy, Supervisor};
 pub use tree::{NodeState, Tree};

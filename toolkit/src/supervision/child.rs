@@ -26,6 +26,7 @@ pub(crate) struct Child {
     /// When it is told to stop for good: who wants to know.
     pub(crate) removals: Vec<Reply<bool>>,
     is_removed: bool,
+    lives: u32,
     /// How often it was told to stop.
     stops: u32,
     deadline: Option<TimerKey>,
@@ -38,6 +39,8 @@ pub(crate) enum State {
     Starting {
         at_ns: u64,
     },
+    /// It lives, and is a supervisor whose children are not all up yet.
+    Opening,
     Running {
         since_ns: u64,
     },
@@ -46,6 +49,9 @@ pub(crate) enum State {
     /// Its life has ended, and it waits for its turn to start again.
     Down,
 }
+
+/// How long the next child waits for one that is a supervisor, at the most.
+const PATIENCE_TO_OPEN: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Child {
     pub(crate) fn new(spec: Spec, ctx: &mut Context<'_, Supervise>, id: u64) -> Result<Self, hippodrome::SpawnError> {
@@ -64,6 +70,7 @@ impl Child {
             waits: Waits::default(),
             removals: Vec::new(),
             is_removed: false,
+            lives: 0,
             stops: 0,
             deadline: None,
         })
@@ -76,6 +83,31 @@ impl Child {
 
     pub(crate) fn is_up(&self) -> bool {
         matches!(self.state, State::Running { .. })
+    }
+
+    /// Whether it can be asked.
+    pub(crate) fn is_alive(&self) -> bool {
+        matches!(self.state, State::Opening | State::Running { .. })
+    }
+
+    /// Its life has begun. A supervisor is up when all its children are.
+    pub(crate) fn started(&mut self, id: u64, ctx: &mut Context<'_, Supervise>) {
+        self.lives += 1;
+        let Some(supervisor) = self.actor::<Supervise>() else {
+            self.state = State::Running { since_ns: ctx.now_ns() };
+            return;
+        };
+        self.state = State::Opening;
+        let (lives, await_up) = (self.lives, |reply| Supervise(Order::AwaitUp(reply)));
+        // If it does not say, it is taken for up: it lives, and more is not known.
+        ctx.ask_within(PATIENCE_TO_OPEN, supervisor, await_up, move |_| Supervise(Order::Up(id, lives)));
+    }
+
+    /// All its children are up.
+    pub(crate) fn is_up_with_all(&mut self, lives: u32, now_ns: u64) {
+        if self.state == State::Opening && self.lives == lives {
+            self.state = State::Running { since_ns: now_ns };
+        }
     }
 
     /// Whether it is to go for good when its life has ended.
@@ -141,7 +173,7 @@ impl Child {
             State::Starting { at_ns } if at_ns > now_ns => {
                 NodeState::BackingOff { wait_ms: (at_ns - now_ns) / 1_000_000 }
             }
-            State::Starting { .. } => NodeState::Starting,
+            State::Starting { .. } | State::Opening => NodeState::Starting,
             State::Running { .. } => NodeState::Running,
             State::Stopping => NodeState::Stopping,
             State::Down => NodeState::Down,

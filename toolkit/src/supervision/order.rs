@@ -16,6 +16,10 @@ pub struct Supervise(pub(crate) Order);
 pub(crate) enum Order {
     /// A child's life has begun or ended.
     Child(u64, ChildEvent),
+    /// Answer when all children are up.
+    AwaitUp(Reply<()>),
+    /// All children of a child that is a supervisor are up, in the life with this number.
+    Up(u64, u32),
     /// A child has had time enough to stop.
     Impatient {
         child: u64,
@@ -144,6 +148,8 @@ impl fmt::Debug for Supervise {
             Order::Start(spec, _) => return write!(formatter, "Supervise(start {})", spec.name),
             Order::Remove(name, _) => return write!(formatter, "Supervise(stop {name})"),
             Order::Find(name, _) => return write!(formatter, "Supervise(find {name})"),
+            Order::AwaitUp(_) => "await that all are up",
+            Order::Up(..) => "all are up",
             Order::Tree(..) => "tree",
             Order::Branch { .. } => "branch",
             Order::Shutdown => "shutdown",

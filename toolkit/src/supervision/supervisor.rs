@@ -92,6 +92,8 @@ pub struct Supervisor {
     /// The wait before the group starts again.
     group_wait: Duration,
     requests: Requests,
+    /// Those who want to know when all its children are up.
+    callers: Vec<Reply<()>>,
 }
 
 struct Pending {
@@ -131,6 +133,7 @@ impl Supervisor {
             work: Work::Start,
             group_wait: Duration::ZERO,
             requests: Requests::default(),
+            callers: Vec::new(),
         }
     }
 
@@ -154,7 +157,7 @@ impl Supervisor {
         self
     }
 
-    /// Adds a child, which is started when the ones before it are up. If it cannot be spawned, or its name is taken, the
+    /// Adds a child, which is started when the ones before it are up; a supervisor is up when its own children are. If it cannot be spawned, or its name is taken, the
     /// supervisor stops those it has started and fails.
     pub fn child<M: Send + 'static>(mut self, spec: ChildSpec<M>) -> Self {
         self.pending.push_back(Pending { spec: spec.erase(), answer: None });
@@ -180,6 +183,12 @@ impl Actor for Supervisor {
             Order::Start(_, answer) if self.is_ending() => answer(ctx, Err(StartChildError::Stopping)),
             Order::Start(spec, answer) => self.pending.push_back(Pending { spec, answer: Some(answer) }),
             Order::Remove(name, reply) => self.remove_named(&name, reply, ctx),
+            Order::Up(id, lives) => {
+                if let Some(child) = self.children.get_mut(&id) {
+                    child.is_up_with_all(lives, ctx.now_ns());
+                }
+            }
+            Order::AwaitUp(reply) => self.callers.push(reply),
             Order::Find(name, found) => found(ctx, self.named_child(&name)),
             Order::Tree(time, reply) => self.tree(time, reply, ctx),
             Order::Branch { request, branch, tree } => self.requests.answered(request, branch, tree, ctx),
@@ -193,20 +202,32 @@ impl Actor for Supervisor {
 impl Supervisor {
     /// Does what can be done now.
     fn go_on(&mut self, ctx: &mut Context<'_, Supervise>) {
+        if matches!(self.work, Work::Start) {
+            // If one cannot be spawned, it is to stop.
+            self.start_next(ctx);
+        }
         if let Work::Stop { from, .. } = self.work {
             let mut alive = self.children.range_mut(from..).rev();
             if let Some((id, child)) = alive.find(|(_, child)| child.state != State::Down) {
                 return child.stop(*id, ctx);
             }
             match std::mem::replace(&mut self.work, Work::Ended) {
-                Work::Stop { then: Then::Start, .. } => self.work = Work::Start,
+                Work::Stop { then: Then::Start, .. } => {
+                    self.work = Work::Start;
+                    self.start_next(ctx);
+                }
                 Work::Stop { then: Then::Fail(why), .. } => return ctx.fail(why),
                 _ => return ctx.stop_self(),
             }
         }
-        if matches!(self.work, Work::Start) {
-            self.start_next(ctx);
+        if matches!(self.work, Work::Start) && !self.callers.is_empty() && self.is_up() {
+            std::mem::take(&mut self.callers).into_iter().for_each(|caller| caller.send(ctx, ()));
         }
+    }
+
+    /// Whether all that it was made with have started.
+    fn is_up(&self) -> bool {
+        self.children.values().all(Child::is_up) && self.pending.iter().all(|pending| pending.answer.is_some())
     }
 
     /// Starts those that are down, and then those that were not started yet, each when the one before it is up.
@@ -263,7 +284,7 @@ impl Supervisor {
         match event {
             ChildEvent::Started { .. } => {
                 if child.state != State::Stopping {
-                    child.state = State::Running { since_ns: ctx.now_ns() };
+                    child.started(id, ctx);
                 }
             }
             ChildEvent::Ended { reason, .. } => self.child_ended(id, &reason, ctx),
@@ -368,7 +389,7 @@ impl Supervisor {
     fn tree(&mut self, time: Duration, reply: Reply<Tree>, ctx: &mut Context<'_, Supervise>) {
         let now_ns = ctx.now_ns();
         let children = self.children.values().map(|child| child.node(now_ns)).collect();
-        let branches = self.children.values().enumerate().filter(|(_, child)| child.is_up());
+        let branches = self.children.values().enumerate().filter(|(_, child)| child.is_alive());
         let branches: Vec<_> = branches.filter_map(|(n, child)| Some((n, child.actor()?))).collect();
         let tree = Tree {
             name: self.name.to_string(),

@@ -38,7 +38,7 @@ pub struct Tree {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum NodeState {
-    /// It was spawned, or told to start again, and has not said yet that it has.
+    /// It was spawned, or told to start again, and is not up yet; of a supervisor, not with all its children.
     Starting,
     /// It lives.
     Running,
