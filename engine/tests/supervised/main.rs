@@ -1,5 +1,6 @@
 //! Supervised children: their addresses outlive their states, what comes meanwhile is held, and their parent decides.
 
+mod chaos;
 #[path = "../common/mod.rs"]
 mod common;
 mod family;
