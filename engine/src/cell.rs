@@ -4,7 +4,7 @@
 //! pointer to its [`Head`], which is of one type; the functions in its [`Vtable`] know the rest. While a method of the
 //! actor runs, `state` is borrowed and nothing else of the cell is: the worker may change the head meanwhile.
 
-use std::any::{TypeId, type_name};
+use std::any::{Any, TypeId, type_name};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -121,6 +121,8 @@ pub(crate) trait MailboxControl {
     /// Drops the oldest message; `false` if there is none.
     fn discard(&mut self) -> bool;
     fn high_water(&self) -> usize;
+    /// Itself, for who knows its messages' type.
+    fn as_any(&mut self) -> &mut dyn Any;
 }
 
 /// An actor's memory, as far as handling messages needs it: the same whatever its factory is.

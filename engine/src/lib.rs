@@ -46,6 +46,7 @@
 mod actor;
 mod address;
 mod asks;
+mod batch;
 mod bus;
 mod cell;
 mod clock;
@@ -94,6 +95,7 @@ mod worker;
 
 pub use actor::{Actor, FnActor, from_fn};
 pub use address::{ActorRef, Address};
+pub use batch::Batch;
 pub use bus::EVENT_BYTES;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{Config, Pinning, WaitStrategy};
