@@ -358,6 +358,7 @@ impl Core {
 
     /// Tells the askers whose replies were dropped on this worker.
     pub(crate) fn close_orphans(&mut self) {
+        self.counters.contained_panics += self.orphans.take_panics();
         let mut orphans = self.orphans.take();
         for (home, key) in orphans.drain(..) {
             self.counters.steps += 1;

@@ -332,7 +332,7 @@ pub(crate) fn retry<M>(
 
 /// An answer that is on its way: a future, or something to wait for.
 ///
-/// Dropping it gives the ask up; the answer becomes a dead letter then.
+/// Dropping it gives the ask up: an answer that comes later is a dead letter, one that has come is dropped with it.
 #[must_use = "an ask that is dropped is given up"]
 pub struct Ask<T: Send + 'static> {
     receiver: oneshot::Receiver<T>,
