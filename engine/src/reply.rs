@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -64,8 +65,8 @@ impl<T: Send + 'static> Reply<T> {
     }
 
     #[inline]
-    pub(crate) fn send_from(mut self, core: &mut Core, value: T) {
-        match std::mem::replace(&mut self.route, Route::Nowhere) {
+    pub(crate) fn send_from(self, core: &mut Core, value: T) {
+        match self.into_route() {
             Route::Actor(home, key) => core.send_answer(home, key, value),
             Route::Outside(sender) => {
                 // The waker of who asked is no code of the actor that answers.
@@ -82,12 +83,20 @@ impl<T: Send + 'static> Reply<T> {
         }
     }
 
+    /// The route, for who answers: nothing is left to be dropped.
+    #[inline(always)]
+    fn into_route(self) -> Route<T> {
+        let reply = ManuallyDrop::new(self);
+        // SAFETY: the reply is not dropped, and the route is taken out of it once.
+        unsafe { std::ptr::read(&raw const reply.route) }
+    }
+
     /// Answers from a thread outside the engine.
     ///
     /// # Errors
     /// The answer, if the ask has ended, or its engine has.
-    pub fn send_from_outside(mut self, value: T) -> Result<(), T> {
-        match std::mem::replace(&mut self.route, Route::Nowhere) {
+    pub fn send_from_outside(self, value: T) -> Result<(), T> {
+        match self.into_route() {
             Route::Actor(home, key) => crate::shared::answer_ask(home, Answer { key, value }),
             Route::Outside(sender) => sender.send(value),
             Route::Nowhere => Err(value),
