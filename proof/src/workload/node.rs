@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hippodrome::{Actor, ActorRef, AskError, Context, MissedTick, Reply, Stop, TimerKey};
+use hippodrome::{Actor, ActorRef, AskError, Batch, Context, MissedTick, Reply, Stop, TimerKey};
 
 use super::graph::{LARGE, Peer, Route, SMALL};
 use super::message::{Answer, Content, Msg};
@@ -33,6 +33,9 @@ const KEPT_MOST: usize = 8;
 
 /// How often a timer ticks before it is cancelled.
 const TICKS: u32 = 3;
+
+/// The most messages that an actor takes of a batch.
+const BATCH_MOST: usize = 8;
 
 /// An actor of the workload, with messages of `N` words.
 #[derive(Debug)]
@@ -350,6 +353,15 @@ impl<const N: usize> Actor for Node<N> {
         }
         // The last thing: as long as a handler may send, something of it is on its way in the ledger.
         letter.end(Fate::Handled);
+    }
+
+    /// Every other actor takes a part of what is at hand, or all of it.
+    fn handle_batch(&mut self, mut batch: Batch<'_, Msg<N>>) {
+        let most = if self.node.is_multiple_of(2) { 1 + self.random.below(BATCH_MOST) } else { 1 };
+        for _ in 0..most {
+            let Some(message) = batch.next() else { return };
+            self.handle(message, &mut batch.context());
+        }
     }
 
     fn started(&mut self, ctx: &mut Context<'_, Msg<N>>) {
