@@ -19,6 +19,7 @@ use crate::deadlock::waits::ShownWaits;
 use crate::failure::contained;
 use crate::message::{MessageType, Of};
 use crate::names::Names;
+use crate::running::Running;
 use crate::shutdown::Remains;
 use crate::slots::SlotPool;
 use crate::stats::PublishedStats;
@@ -71,6 +72,7 @@ pub(crate) struct WorkerShared {
     pub(crate) commands: SegQueue<Command>,
     pub(crate) slots: SlotPool,
     pub(crate) stats: PublishedStats,
+    pub(crate) running: Arc<Running>,
     pub(crate) waits: ShownWaits,
     /// While the engine ends: what the worker did, and whether it is quiet; see [`quiet`](crate::shutdown).
     pub(crate) quiet: AtomicU64,
