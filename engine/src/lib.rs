@@ -76,6 +76,7 @@ mod port;
 mod reader;
 mod reply;
 mod restart;
+mod running;
 mod shared;
 mod shutdown;
 #[cfg(feature = "sim")]

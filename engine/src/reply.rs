@@ -91,7 +91,8 @@ impl<T: Send + 'static> Reply<T> {
         unsafe { std::ptr::read(&raw const reply.route) }
     }
 
-    /// Answers from a thread outside the engine.
+    /// Answers from a thread outside the engine. Never waits; an answer finds room even where a worker's ingress is full,
+    /// for which it allocates.
     ///
     /// # Errors
     /// The answer, if the ask has ended, or its engine has.

@@ -155,7 +155,7 @@ impl Core {
     pub(crate) fn install_actor(&mut self, cell: NewCell) {
         let mut head = cell.into_head();
         let me = head_of(head).me;
-        let type_index = self.types.index_of(head_of(head).vtable);
+        let type_index = self.types.index_of(head_of(head).vtable, &self.running);
         self.slots.install(me.tag, Tenant { head, run: run_new, type_index, handles_as: NO_TYPE });
         if let Some(parent) = head_of(head).parent
             && parent.home.shared() == self.home
@@ -190,7 +190,9 @@ impl Core {
     /// Makes the actor's state and starts it, after it was installed or restarted.
     pub(crate) fn start_actor(&mut self, head: NonNull<Head>) {
         self.is_starting = true;
+        self.show_type_of(head_of(head).me.tag);
         self.try_start(head);
+        self.show_current_type();
         self.is_starting = false;
     }
 
@@ -434,12 +436,14 @@ impl Core {
         }
         let vtable = actor.vtable;
         if !quietly {
+            self.show_type_of(tag);
             self.current.tag = tag;
             self.current.head = Some(head);
             // SAFETY: the vtable fits the cell, which has a state: `quietly` says where it has none.
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unsafe { (vtable.stopped)(self, head) })) {
                 self.count_contained(panic);
             }
+            self.show_current_type();
             self.current.head = None;
             // What `stopped` spawned stops too, before its parent does.
             if head_of(head).children > 0 {
