@@ -120,7 +120,9 @@ impl Handle {
     /// Counts and reports a message that could not be accepted, and drops it.
     pub(crate) fn bury<M>(&self, to: Address, message: M, reason: DeadLetterReason) {
         self.shared.outside.count(reason);
-        self.shared.publish(SystemEvent::DeadLetter { to, message: std::any::type_name::<M>(), reason });
+        if !reason.is_replaced() {
+            self.shared.publish(SystemEvent::DeadLetter { to, message: std::any::type_name::<M>(), reason });
+        }
         drop(message);
     }
 
