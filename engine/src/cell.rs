@@ -216,10 +216,15 @@ impl Head {
         self.rare.get_or_insert_default()
     }
 
-    /// How often the actor was made anew.
-    pub(crate) fn restarts(&self) -> u32 {
-        let supervision = self.rare.as_ref().and_then(|rare| rare.supervision.as_ref());
-        supervision.map_or(self.incarnation, |supervision| supervision.restarts)
+    /// Notes that the factory is about to make a state. Returns how often it has been asked for one before.
+    pub(crate) fn begin_life(&mut self) -> u32 {
+        match self.rare.as_mut().and_then(|rare| rare.supervision.as_mut()) {
+            Some(supervision) => {
+                supervision.lives += 1;
+                supervision.lives - 1
+            }
+            None => self.incarnation,
+        }
     }
 
     pub(crate) fn type_name(&self) -> &'static str {

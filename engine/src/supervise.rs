@@ -198,6 +198,7 @@ impl Core {
 
     fn try_start(&mut self, mut head: NonNull<Head>) {
         let (vtable, me) = (head_of(head).vtable, head_of(head).me);
+        let restart = head_mut(&mut head).begin_life();
         // SAFETY: the vtable fits the cell, which has no state now.
         let built = catch_unwind(AssertUnwindSafe(|| unsafe { (vtable.build)(head) }));
         self.current.tag = me.tag;
@@ -205,11 +206,9 @@ impl Core {
         if let Err(panic) = built {
             return self.fail_actor(head, panic);
         }
-        let is_restart = head_of(head).incarnation > 0;
         head_mut(&mut head).lifecycle = Lifecycle::Running;
         self.set_run(head);
-        let event = if is_restart {
-            let restart = head_of(head).restarts();
+        let event = if restart > 0 {
             SystemEvent::Restarted { actor: me, actor_type: head_of(head).type_name(), restart }
         } else {
             SystemEvent::Started { actor: me, actor_type: head_of(head).type_name() }

@@ -8,8 +8,8 @@ mod rounds;
 use std::sync::mpsc;
 use std::thread;
 
-use hippodrome_ringbuf::latest::{BoardReader, Reader, Replaced, board, cell};
 use hippodrome_ringbuf::LatestError;
+use hippodrome_ringbuf::latest::{BoardReader, Reader, Replaced, board, cell};
 use ledger::{Ledger, Random, Tracked, panics, quiet_panic};
 use proptest::prelude::*;
 use rounds::rounds;

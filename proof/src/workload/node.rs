@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hippodrome::{Actor, ActorRef, AskError, Batch, Context, MissedTick, Reply, Stop, TimerKey};
+use hippodrome::{Actor, ActorRef, Address, AskError, Batch, ChildEvent, Context, MissedTick, Reply, Stop, TimerKey};
 
 use super::graph::{LARGE, Peer, Route, SMALL};
 use super::message::{Answer, Content, Msg};
@@ -53,7 +53,7 @@ pub(crate) struct Node<const N: usize> {
     circle: VecDeque<Kept>,
     timer: Option<TimerKey>,
     ticking: Option<(TimerKey, u32)>,
-    watched: Option<hippodrome::Address>,
+    watched: Option<Address>,
     is_subscribed: bool,
 }
 
@@ -261,9 +261,28 @@ impl<const N: usize> Node<N> {
         let Recruit { props, party, keys } = self.world.recruit::<M>(&mut self.random);
         let factory = self.world.factory(party, node, fuel);
         // Half of them are nobody's children: or whoever stops takes too many along.
-        let is_child = self.random.once_in(2);
-        let child = if is_child { ctx.spawn(props, factory) } else { ctx.handle().spawn(props, factory) };
+        let child = match self.random.below(4) {
+            0 => ctx.spawn(props, factory),
+            1 if self.world.plan.has_quiet => {
+                let hold = Hold::of(self.me);
+                ctx.supervise(props, factory, move |event| {
+                    let letter = Letter::seal(Token::waiting(hold.party(), Kind::Notice), 0);
+                    Msg(Content::Child { letter, event })
+                })
+            }
+            1 => ctx.spawn(props, factory),
+            _ => ctx.handle().spawn(props, factory),
+        };
         Some((child.ok()?, party, keys))
+    }
+
+    /// A supervised child is suspended: it begins anew, at once or later, or ends for good.
+    fn decide_on(&mut self, child: Address, ctx: &mut Context<'_, Msg<N>>) {
+        match self.random.below(4) {
+            0 => ctx.release_child(child),
+            1 => ctx.restart_child(child, Duration::from_micros(self.random.below(2000) as u64)),
+            _ => ctx.restart_child(child, Duration::ZERO),
+        }
     }
 
     fn stop(&mut self, ctx: &mut Context<'_, Msg<N>>) {
@@ -331,10 +350,21 @@ impl<const N: usize> Actor for Node<N> {
 
     fn handle(&mut self, Msg(content): Msg<N>, ctx: &mut Context<'_, Msg<N>>) {
         self.me.count_arrival();
-        let (mut letter, question, outcome) = match content {
-            Content::Work(letter) => (letter, None, None),
-            Content::Question { letter, asker, reply } => (letter, Some(Kept { reply, asker: Hold::of(asker) }), None),
-            Content::Outcome { letter, outcome } => (letter, None, Some(outcome)),
+        let (mut question, mut outcome, mut event) = (None, None, None);
+        let mut letter = match content {
+            Content::Work(letter) => letter,
+            Content::Question { letter, asker, reply } => {
+                question = Some(Kept { reply, asker: Hold::of(asker) });
+                letter
+            }
+            Content::Outcome { letter, outcome: answer } => {
+                outcome = Some(answer);
+                letter
+            }
+            Content::Child { letter, event: of_child } => {
+                event = Some(of_child);
+                letter
+            }
         };
         letter.arrive(self.me);
         if letter.stream().kind == Kind::Tick {
@@ -347,6 +377,9 @@ impl<const N: usize> Actor for Node<N> {
         self.spend(fuel, ctx);
         if let Some(outcome) = outcome {
             self.outcome(outcome, ctx);
+        }
+        if let Some(ChildEvent::Ended { child, .. }) = event {
+            self.decide_on(child, ctx);
         }
         if self.world.wants_panic(&mut self.random, 1) {
             panic_at(self.me, Site::Handle);
