@@ -4,7 +4,7 @@
 //! pointer to its [`Head`], which is of one type; the functions in its [`Vtable`] know the rest. While a method of the
 //! actor runs, `state` is borrowed and nothing else of the cell is: the worker may change the head meanwhile.
 
-use std::any::{TypeId, type_name};
+use std::any::{Any, TypeId, type_name};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -130,6 +130,8 @@ pub(crate) trait MailboxControl {
     /// Drops the oldest message; `false` if there is none.
     fn discard(&mut self) -> bool;
     fn high_water(&self) -> usize;
+    /// Itself, for who knows its messages' type.
+    fn as_any(&mut self) -> &mut dyn Any;
 }
 
 /// An actor's memory, as far as handling messages needs it: the same whatever its factory is.
@@ -214,10 +216,15 @@ impl Head {
         self.rare.get_or_insert_default()
     }
 
-    /// How often the actor was made anew.
-    pub(crate) fn restarts(&self) -> u32 {
-        let supervision = self.rare.as_ref().and_then(|rare| rare.supervision.as_ref());
-        supervision.map_or(self.incarnation, |supervision| supervision.restarts)
+    /// Notes that the factory is about to make a state. Returns how often it has been asked for one before.
+    pub(crate) fn begin_life(&mut self) -> u32 {
+        match self.rare.as_mut().and_then(|rare| rare.supervision.as_mut()) {
+            Some(supervision) => {
+                supervision.lives += 1;
+                supervision.lives - 1
+            }
+            None => self.incarnation,
+        }
     }
 
     pub(crate) fn type_name(&self) -> &'static str {

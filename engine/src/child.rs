@@ -41,8 +41,8 @@ type TellParent = Box<dyn FnMut(&mut Core, ChildEvent) -> bool + Send>;
 /// What an actor has whose parent supervises it.
 pub(crate) struct Supervision {
     tell: TellParent,
-    /// How often it was made anew.
-    pub(crate) restarts: u32,
+    /// How often its factory was called for a fresh state.
+    pub(crate) lives: u32,
 }
 
 impl Supervision {
@@ -50,7 +50,7 @@ impl Supervision {
         parent: ActorRef<M>,
         mut on_event: impl FnMut(ChildEvent) -> M + Send + 'static,
     ) -> Self {
-        Self { tell: Box::new(move |core, event| core.send_notice(parent, on_event(event))), restarts: 0 }
+        Self { tell: Box::new(move |core, event| core.send_notice(parent, on_event(event))), lives: 0 }
     }
 }
 
@@ -123,9 +123,6 @@ impl Core {
             return;
         }
         let incarnation = actor.incarnation;
-        if let Some(supervision) = &mut actor.rare().supervision {
-            supervision.restarts += 1;
-        }
         // Without a timer left: too early is better than never.
         let waits = !wait.is_zero() && self.arm_backoff(child, incarnation, wait);
         head_mut(&mut head).lifecycle = Lifecycle::Restarting { backoff_over: !waits };

@@ -131,6 +131,56 @@ impl<'a, M: Send + 'static> Context<'a, M> {
         self.core.ask(to, timeout, make, map);
     }
 
+    /// Asks several actors for a `T`: scatter, and gather the first answer. It arrives as the message that `map` makes of it;
+    /// whatever comes after it, or after the timeout, is counted as [`Outrun`](DeadLetterReason::Outrun).
+    ///
+    /// The ask fails as [`ask`](Self::ask)s do, but as [`Unanswered`](AskError::Unanswered) only when all replies were
+    /// dropped, or nobody was asked: what one actor cannot answer, another may. It is one of the worker's asks, however
+    /// many are asked, and is not looked at for [circles of waits](crate::SystemEvent::WaitCycle).
+    ///
+    /// # Examples
+    /// ```
+    /// use hippodrome::{Actor, ActorRef, AskError, Context, Reply};
+    /// use std::time::Duration;
+    ///
+    /// struct Price(Reply<f64>);
+    ///
+    /// struct Trader {
+    ///     quotes: Vec<ActorRef<Price>>,
+    /// }
+    ///
+    /// enum Trade {
+    ///     Open,
+    ///     Quoted(Result<f64, AskError>),
+    /// }
+    ///
+    /// impl Actor for Trader {
+    ///     type Msg = Trade;
+    ///     fn handle(&mut self, msg: Trade, ctx: &mut Context<'_, Trade>) {
+    ///         match msg {
+    ///             Trade::Open => {
+    ///                 let quotes = self.quotes.iter().copied();
+    ///                 ctx.ask_first(Duration::from_millis(5), quotes, Price, Trade::Quoted);
+    ///             }
+    ///             Trade::Quoted(Ok(price)) => println!("buying at the first price, {price}"),
+    ///             Trade::Quoted(Err(error)) => println!("no quote: {error}"),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn ask_first<N, T>(
+        &mut self,
+        timeout: Duration,
+        to: impl IntoIterator<Item = ActorRef<N>>,
+        make: impl FnMut(Reply<T>) -> N,
+        map: impl FnOnce(Result<T, AskError>) -> M + 'static,
+    ) where
+        N: Send + 'static,
+        T: Send + 'static,
+    {
+        self.core.ask_first(to.into_iter(), timeout, make, map);
+    }
+
     /// Makes a reply that this actor itself waits for: for a thread of a pool, a task of a runtime, or whoever else is to
     /// answer it and cannot be [`ask`](Self::ask)ed. The answer, or why there is none, arrives as the message that `map`
     /// makes of it, as it does of an ask; the same limits hold.

@@ -29,6 +29,7 @@ use crate::outbound::Outbound;
 use crate::plan::Plan;
 use crate::reader::{Reader, Source};
 use crate::reply::Orphans;
+use crate::running::Running;
 use crate::shared::{Phase, Shared};
 use crate::slots::SlotTable;
 use crate::stats::{Counters, TypeTable};
@@ -94,6 +95,7 @@ pub(crate) struct Core {
     pub(crate) ready: VecDeque<Tag>,
 
     pub(crate) types: TypeTable,
+    pub(crate) running: Arc<Running>,
     /// When what is being read was sent, at the earliest, if that is measured.
     pub(crate) sent_ns: Option<u64>,
     pub(crate) local_sent_ns: Option<u64>,
@@ -176,6 +178,7 @@ impl Core {
             is_starting: false,
             ready: VecDeque::with_capacity(64),
             types: TypeTable::new(config.histograms),
+            running: shared.workers[index].running.clone(),
             sent_ns: None,
             local_sent_ns: None,
             timers: Timers::new(config, now_ns),

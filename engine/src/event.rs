@@ -73,10 +73,14 @@ pub enum SystemEvent {
         /// Which message was dropped.
         reason: DeadLetterReason,
     },
-    /// A worker has not finished a turn for so long: a handler waits, computes, or lost its core.
+    /// A worker has not finished a turn for so long: a handler waits, computes, or lost its core. Reported once a turn.
     WorkerStalled {
         /// The worker's index.
         worker: usize,
+        /// The Rust type of the actor that the worker ran last: the one whose handler, factory, `started` or `stopped` does
+        /// not end, unless it is code of no actor's, such as the drop of a message or what makes the message of a timer.
+        /// `None` if the worker has had no actor yet.
+        actor_type: Option<&'static str>,
         /// For how long by now.
         stalled: Duration,
     },

@@ -134,9 +134,6 @@ impl Core {
         self.drop_state(head);
         let actor = head_mut(&mut head);
         actor.incarnation += 1;
-        if let Some(supervision) = actor.rare.as_mut().and_then(|rare| rare.supervision.as_mut()) {
-            supervision.restarts += 1;
-        }
         actor.lifecycle = Lifecycle::Restarting { backoff_over: wait.is_zero() };
         let (me, incarnation) = (actor.me, actor.incarnation);
         self.cancel_timers(me.tag);

@@ -46,6 +46,7 @@
 mod actor;
 mod address;
 mod asks;
+mod batch;
 mod bus;
 mod cell;
 mod child;
@@ -75,6 +76,7 @@ mod port;
 mod reader;
 mod reply;
 mod restart;
+mod running;
 mod shared;
 mod shutdown;
 #[cfg(feature = "sim")]
@@ -95,6 +97,7 @@ mod worker;
 
 pub use actor::{Actor, FnActor, from_fn};
 pub use address::{ActorRef, Address};
+pub use batch::Batch;
 pub use bus::EVENT_BYTES;
 pub use child::ChildEvent;
 pub use clock::{Clock, ManualClock, SystemClock};

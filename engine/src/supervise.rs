@@ -155,7 +155,7 @@ impl Core {
     pub(crate) fn install_actor(&mut self, cell: NewCell) {
         let mut head = cell.into_head();
         let me = head_of(head).me;
-        let type_index = self.types.index_of(head_of(head).vtable);
+        let type_index = self.types.index_of(head_of(head).vtable, &self.running);
         self.slots.install(me.tag, Tenant { head, run: run_new, type_index, handles_as: NO_TYPE });
         if let Some(parent) = head_of(head).parent
             && parent.home.shared() == self.home
@@ -190,12 +190,15 @@ impl Core {
     /// Makes the actor's state and starts it, after it was installed or restarted.
     pub(crate) fn start_actor(&mut self, head: NonNull<Head>) {
         self.is_starting = true;
+        self.show_type_of(head_of(head).me.tag);
         self.try_start(head);
+        self.show_current_type();
         self.is_starting = false;
     }
 
     fn try_start(&mut self, mut head: NonNull<Head>) {
         let (vtable, me) = (head_of(head).vtable, head_of(head).me);
+        let restart = head_mut(&mut head).begin_life();
         // SAFETY: the vtable fits the cell, which has no state now.
         let built = catch_unwind(AssertUnwindSafe(|| unsafe { (vtable.build)(head) }));
         self.current.tag = me.tag;
@@ -203,11 +206,9 @@ impl Core {
         if let Err(panic) = built {
             return self.fail_actor(head, panic);
         }
-        let is_restart = head_of(head).incarnation > 0;
         head_mut(&mut head).lifecycle = Lifecycle::Running;
         self.set_run(head);
-        let event = if is_restart {
-            let restart = head_of(head).restarts();
+        let event = if restart > 0 {
             SystemEvent::Restarted { actor: me, actor_type: head_of(head).type_name(), restart }
         } else {
             SystemEvent::Started { actor: me, actor_type: head_of(head).type_name() }
@@ -434,12 +435,14 @@ impl Core {
         }
         let vtable = actor.vtable;
         if !quietly {
+            self.show_type_of(tag);
             self.current.tag = tag;
             self.current.head = Some(head);
             // SAFETY: the vtable fits the cell, which has a state: `quietly` says where it has none.
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unsafe { (vtable.stopped)(self, head) })) {
                 self.count_contained(panic);
             }
+            self.show_current_type();
             self.current.head = None;
             // What `stopped` spawned stops too, before its parent does.
             if head_of(head).children > 0 {

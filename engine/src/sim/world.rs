@@ -12,6 +12,7 @@ use crate::bus::BusReader;
 use crate::core::Core;
 use crate::event::SystemEvent;
 use crate::instrument::Instrument;
+use crate::shared::Driver;
 use crate::sim::faults::{Faults, Injected, InjectedPanic};
 use crate::sim::random::Random;
 use crate::sim::trace::{Place, ShortName, Trace};
@@ -180,6 +181,22 @@ impl Instrument for Simulated {
             panics
         });
         panic_if(panics);
+    }
+}
+
+/// After a message that is not the last of a batch.
+#[inline]
+pub(crate) fn after_one(core: &mut Core) {
+    if core.shared.driver == Driver::Simulation {
+        Simulated::after_message(core);
+    }
+}
+
+/// Before a message that is not the first of a batch.
+#[inline]
+pub(crate) fn before_next(core: &mut Core) {
+    if core.shared.driver == Driver::Simulation {
+        Simulated::before_message(core);
     }
 }
 
