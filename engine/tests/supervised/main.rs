@@ -23,8 +23,11 @@ fn numbers(life: u32) -> [Note; 4] {
     [Note::Started("a", life), Note::Got(1), Note::Got(2), Note::Got(3)]
 }
 
+/// Ends a child's life.
+type End = fn(&mut Family);
+
 /// How a life ends, what its parent is told, and whether the child's `stopped` runs.
-fn ends() -> Vec<(fn(&mut Family), StopReason, bool)> {
+fn ends() -> Vec<(End, StopReason, bool)> {
     vec![
         (|family| family.tell([Job::Panic]), StopReason::Panicked("the child".into()), false),
         (|family| family.tell([Job::Fail]), StopReason::Panicked("it says so".into()), false),
@@ -216,7 +219,7 @@ fn supervised_children_stop_one_after_the_other_and_the_youngest_first() {
         family.notes.try_iter().for_each(drop);
         match how {
             Some(how) => family.handle.stop(family.parent, how).unwrap(),
-            None => _ = family.handle.tell(family.parent, Order::Panic),
+            None => family.handle.tell(family.parent, Order::Panic),
         }
         settle(&mut family.host);
         assert_eq!(family.notes.try_iter().collect::<Vec<_>>(), ["e", "d", "c", "b", "aa", "a"].map(Note::Stopped));
@@ -239,7 +242,7 @@ fn a_factory_or_a_start_that_panics_is_an_end() {
             let (child, text) = (child.address(), if in_factory { "no state" } else { "no start" });
             let ended = ChildEvent::Ended { child, reason: StopReason::Panicked(text.into()) };
             for _ in 0..2 {
-                family.saw(&[ended.clone()], &[]);
+                family.saw(std::slice::from_ref(&ended), &[]);
                 family.parent(move |ctx| ctx.restart_child(child, Duration::ZERO));
             }
             family.saw(&[ChildEvent::Started { child }], &[]);
