@@ -309,6 +309,29 @@ fn a_policy_of_its_own_is_asked_first() {
 }
 
 #[test]
+fn a_child_that_is_released_as_its_parent_fails_stops_with_it() {
+    for suspended in [false, true] {
+        for restart in [Restart::Stop, Restart::up_to(1, Duration::from_secs(1))] {
+            for props in everywhere() {
+                let mut family = Family::found(props, restart);
+                let (child, told) = (family.child, family.handle.watch(family.child).unwrap());
+                settle(&mut family.host);
+                if suspended {
+                    family.tell([Job::StopSelf]);
+                }
+                family.parent(move |ctx| {
+                    ctx.release_child(child);
+                    std::panic::resume_unwind(Box::new("after that"));
+                });
+                let reason = told.wait(PATIENCE).unwrap().reason;
+                assert!(matches!(reason, StopReason::ParentStopped | StopReason::Stopped), "{reason}");
+                assert_eq!(family.end().actors_left, 0);
+            }
+        }
+    }
+}
+
+#[test]
 fn only_the_parent_has_a_say() {
     let mut family = Family::found(On::Worker(1).into(), Restart::Stop);
     let child = family.child;
