@@ -47,6 +47,18 @@ fn batches_writes_many_rows_at_once() {
 }
 
 #[test]
+fn supervision_prints_its_tree_before_and_after_failures() {
+    let text = text(&run(env!("CARGO_BIN_EXE_supervision"), &[]));
+    assert!(text.starts_with("all are up:\naccountancy [rest-for-one] "), "{text}");
+    assert_eq!(text.matches("└─ readers [one-for-one] ").count(), 3, "{text}");
+    assert_eq!(text.matches("running, restarted 3x").count(), 2, "{text}");
+    assert_eq!(text.matches("in quarantine after 3 panics: \"twelve\" is no number").count(), 2, "{text}");
+    assert!(text.contains("the ledger has 24\n"), "{text}");
+    assert_eq!(text.matches("running, restarted 1x").count(), 2, "{text}");
+    assert!(text.ends_with("\n0 dead letters\n"), "{text}");
+}
+
+#[test]
 fn ping_pong_prints_its_rate_and_a_table_of_round_trips() {
     let text = text(&ping_pong(&["--rounds", "2000"]));
     assert!(text.starts_with("ping-pong: 2,000 rounds between cores "), "{text}");

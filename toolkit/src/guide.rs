@@ -11,3 +11,4 @@ macro_rules! page {
 
 page!(Guide, "README.md");
 page!(Batches, "batches.md");
+page!(Supervision, "supervision.md");
