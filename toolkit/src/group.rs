@@ -60,7 +60,7 @@ impl<M: Send + 'static> Group<M> {
     /// # Errors
     /// See [`SpawnError`].
     pub fn spawn(handle: &Handle, props: impl Into<Props<GroupMessage<M>>>) -> Result<Self, SpawnError> {
-        Self::spawn_by(|list| handle.spawn(props.into().restart(RESTART), move || Keeper::new(list.clone())))
+        Self::spawn_by(|list| handle.spawn(props.into().restart(RESTART), move || list.keeper()))
     }
 
     /// Makes a group whose actor is a child of this one; see [`spawn`](Self::spawn).
@@ -71,14 +71,14 @@ impl<M: Send + 'static> Group<M> {
         ctx: &mut Context<'_, N>,
         props: impl Into<Props<GroupMessage<M>>>,
     ) -> Result<Self, SpawnError> {
-        Self::spawn_by(|list| ctx.spawn(props.into().restart(RESTART), move || Keeper::new(list.clone())))
+        Self::spawn_by(|list| ctx.spawn(props.into().restart(RESTART), move || list.keeper()))
     }
 
     fn spawn_by(
-        spawn: impl FnOnce(Arc<List<M>>) -> Result<ActorRef<GroupMessage<M>>, SpawnError>,
+        spawn: impl FnOnce(Ends<M>) -> Result<ActorRef<GroupMessage<M>>, SpawnError>,
     ) -> Result<Self, SpawnError> {
         let list = Arc::new(List::of([]));
-        let actor = spawn(list.clone())?;
+        let actor = spawn(Ends(list.clone()))?;
         list.set_owner(actor.address());
         Ok(Self { list, actor })
     }
@@ -250,6 +250,22 @@ impl<M: 'static> fmt::Debug for GroupMessage<M> {
     }
 }
 
+/// Makes the actor of a group. The engine drops it when that has ended for good, by whatever, and not when it is
+/// restarted: then nobody watches the members any more, and the group ends.
+struct Ends<M>(Arc<List<M>>);
+
+impl<M> Ends<M> {
+    fn keeper(&self) -> Keeper<M> {
+        Keeper { list: self.0.clone(), watched: Vec::new() }
+    }
+}
+
+impl<M> Drop for Ends<M> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 /// The actor of a group: watches the members.
 struct Keeper<M> {
     list: Arc<List<M>>,
@@ -257,10 +273,6 @@ struct Keeper<M> {
 }
 
 impl<M: Send + 'static> Keeper<M> {
-    const fn new(list: Arc<List<M>>) -> Self {
-        Self { list, watched: Vec::new() }
-    }
-
     /// Watches an actor if it is a member, and does not if it is none. News of joining and leaving may come in another order
     /// than things happened: what counts is how it is now.
     fn look(&mut self, member: Address, ctx: &mut Context<'_, GroupMessage<M>>) {
@@ -300,9 +312,5 @@ impl<M: Send + 'static> Actor for Keeper<M> {
                 reply.send(ctx, group);
             }
         }
-    }
-
-    fn stopped(&mut self, _ctx: &mut Context<'_, GroupMessage<M>>) {
-        self.list.close();
     }
 }

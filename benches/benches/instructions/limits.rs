@@ -30,5 +30,28 @@ pub(crate) const WORKERS: Limit = Limit { scenario: "workers", unit: "message", 
 pub(crate) const ASK: Limit = Limit { scenario: "ask", unit: "ask and reply", instructions: 760.0 };
 pub(crate) const TIMERS: Limit = Limit { scenario: "timers", unit: "timer", instructions: 780.0 };
 
+pub(crate) const DIRECT: Limit = Limit { scenario: "direct", unit: "message", instructions: 100.0 };
+pub(crate) const ROUTED: Limit = Limit { scenario: "routed", unit: "message", instructions: 100.0 };
+pub(crate) const IN_TURN: Limit = Limit { scenario: "in_turn", unit: "message", instructions: 100.0 };
+pub(crate) const ROUND_ROBIN: Limit = Limit { scenario: "round_robin", unit: "message", instructions: 100.0 };
+pub(crate) const RANDOM: Limit = Limit { scenario: "random", unit: "message", instructions: 100.0 };
+pub(crate) const HASHING: Limit = Limit { scenario: "hashing", unit: "message", instructions: 100.0 };
+pub(crate) const LEAST_LOAD: Limit = Limit { scenario: "least_load", unit: "message", instructions: 300.0 };
+
 /// All of them, in the order in which they are counted.
-pub(crate) const ALL: [Limit; 7] = [FLOOD, PING_PONG, LANE, PORT, WORKERS, ASK, TIMERS];
+pub(crate) const ALL: [Limit; 14] = [
+    FLOOD,
+    PING_PONG,
+    LANE,
+    PORT,
+    WORKERS,
+    ASK,
+    TIMERS,
+    DIRECT,
+    ROUTED,
+    IN_TURN,
+    ROUND_ROBIN,
+    RANDOM,
+    HASHING,
+    LEAST_LOAD,
+];
