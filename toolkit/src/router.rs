@@ -113,13 +113,14 @@ impl<M: Send + 'static, S: Strategy<M>> Router<M, S> {
 
     /// Sends a message to one routee. It becomes a dead letter as one that was told by hand would, and as
     /// [`Refused`](DeadLetterReason::Refused) if there are no routees.
-    #[inline]
+    #[inline(always)]
     pub fn tell(&mut self, sender: &mut impl Sender, message: M) {
         self.look();
         match self.strategy.choose(self.view.routees(), &message) {
-            Some(routee) if !routee.is_counted() => sender.tell(routee.actor(), message),
-            Some(routee) => Self::tell_counted(routee, sender, message),
-            None => self.refuse(sender, message),
+            Some(routee) => Self::tell_routee(routee, sender, message),
+            // In a list of its own: a value that is handed on as it is has an address, and is written there even on the way
+            // that does not come by here.
+            None => self.refuse(sender, [message]),
         }
     }
 
@@ -160,13 +161,13 @@ impl<M: Send + 'static, S: Strategy<M>> Router<M, S> {
     {
         self.look();
         let Some((last, others)) = self.view.routees().split_last() else {
-            self.refuse(sender, message);
+            self.refuse(sender, [message]);
             return 0;
         };
         for routee in others {
-            Self::tell_counted(routee, sender, message.clone());
+            Self::tell_routee(routee, sender, message.clone());
         }
-        Self::tell_counted(last, sender, message);
+        Self::tell_routee(last, sender, message);
         others.len() + 1
     }
 
@@ -238,28 +239,18 @@ impl<M: Send + 'static, S: Strategy<M>> Router<M, S> {
         self.strategy.changed(&self.view.refresh());
     }
 
-    /// Tells a routee, and counts the message if it is to be counted and was accepted: one that is not will never be
-    /// handled.
-    fn tell_counted(routee: &Routee<M>, sender: &mut impl Sender, message: M) {
-        if !routee.is_counted() {
-            return sender.tell(routee.actor(), message);
-        }
-        match sender.try_tell(routee.actor(), message) {
-            Ok(()) => routee.count_sent(),
-            Err(error) => {
-                let reason = match error {
-                    TryTellError::Full(_) => DeadLetterReason::Full,
-                    _ => DeadLetterReason::Stopped,
-                };
-                sender.dead_letter(routee.actor().address(), error.into_message(), reason);
-            }
-        }
+    /// What cannot be accepted is counted as in flight too. The pool finds that out, see `Keeper::settle`.
+    #[inline(always)]
+    fn tell_routee(routee: &Routee<M>, sender: &mut impl Sender, message: M) {
+        routee.count_sent();
+        sender.tell(routee.actor(), message);
     }
 
     #[cold]
     #[inline(never)]
-    fn refuse(&self, sender: &mut impl Sender, message: M) {
+    fn refuse(&self, sender: &mut impl Sender, message: [M; 1]) {
         if let Some(owner) = self.view.list().owner() {
+            let [message] = message;
             sender.dead_letter(owner, message, DeadLetterReason::Refused);
         }
     }

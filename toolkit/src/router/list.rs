@@ -51,11 +51,6 @@ impl<M> Routee<M> {
         self.id
     }
 
-    #[inline(always)]
-    pub(crate) const fn is_counted(&self) -> bool {
-        self.load.is_some()
-    }
-
     #[inline]
     pub(crate) fn count_sent(&self) {
         if let Some(load) = &self.load {

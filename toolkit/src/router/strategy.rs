@@ -124,18 +124,20 @@ impl LeastLoaded {
     fn scan<'r, M>(&mut self, routees: &'r [Routee<M>]) -> Option<&'r Routee<M>> {
         let first = if self.first < routees.len() { self.first } else { 0 };
         self.first = first + 1;
-        let (behind, before) = routees.split_at(first);
-        let mut least: Option<(&Routee<M>, u64)> = None;
-        for routee in before.iter().chain(behind) {
-            let in_flight = routee.in_flight();
-            if in_flight == 0 {
-                return Some(routee);
-            }
-            if least.is_none_or(|(_, fewest)| in_flight < fewest) {
-                least = Some((routee, in_flight));
+        let (before, behind) = routees.split_at(first);
+        let (mut least, mut fewest) = (None, u64::MAX);
+        for part in [behind, before] {
+            for routee in part {
+                let in_flight = routee.in_flight();
+                if in_flight == 0 {
+                    return Some(routee);
+                }
+                if in_flight < fewest {
+                    (least, fewest) = (Some(routee), in_flight);
+                }
             }
         }
-        least.map(|(routee, _)| routee)
+        least
     }
 }
 
