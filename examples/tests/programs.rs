@@ -1,4 +1,4 @@
-//! Runs `hello`, `ping_pong` and `game_world` as their users do.
+//! Runs `hello`, `ping_pong`, `routers`, `groups` and `game_world` as their users do.
 
 use std::process::{Command, Output};
 
@@ -36,6 +36,19 @@ fn value<'a>(text: &'a str, name: &str) -> &'a str {
 #[test]
 fn hello_prints_the_total() {
     assert_eq!(text(&run(env!("CARGO_BIN_EXE_hello"), &[])), "the counter has 5\n");
+}
+
+#[test]
+fn routers_counts_the_primes_and_the_malformed_jobs() {
+    let text = text(&run(env!("CARGO_BIN_EXE_routers"), &[]));
+    assert_eq!(text, "2000 jobs: 17984 primes\n5 malformed jobs were reported\n");
+}
+
+#[test]
+fn groups_tells_who_has_heard_how_much() {
+    let text = text(&run(env!("CARGO_BIN_EXE_groups"), &[]));
+    let words = "ann has heard 6 words\nbob has heard 3 words\ncid has heard 6 words\n";
+    assert_eq!(text, format!("3 hear it\n2 hear it\n{words}"));
 }
 
 #[test]

@@ -10,3 +10,5 @@ macro_rules! page {
 }
 
 page!(Guide, "README.md");
+page!(Routers, "routers.md");
+page!(Groups, "groups.md");
