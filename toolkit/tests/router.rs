@@ -100,10 +100,13 @@ fn jobs_of_one_key_go_to_one_routee() {
     assert_eq!(shares.iter().filter(|share| **share > 0).collect::<Vec<_>>(), [&100]);
 }
 
+/// Makes the n-th key.
+type Pattern = fn(u64) -> u64;
+
 /// Keys as programs have them: in sequence, in steps, in the upper half of the word, and any.
 #[test]
 fn whatever_the_keys_look_like_no_routee_has_much_more_than_its_share() {
-    let patterns: [(&str, fn(u64) -> u64); 5] = [
+    let patterns: [(&str, Pattern); 5] = [
         ("in sequence", |n| n),
         ("steps of 1024", |n| n << 10),
         ("in the upper half", |n| n << 32),

@@ -11,7 +11,7 @@ use crate::router::list::{Routee, Routees};
 use crate::router::strategy::Strategy;
 
 /// Bits of a hash that say which slot.
-const SLOT_BITS: u32 = 12;
+const SLOT_BITS: u32 = 13;
 const SLOTS: usize = 1 << SLOT_BITS;
 
 /// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): every bit of the result depends on every bit of `n`.
@@ -23,17 +23,17 @@ pub(crate) const fn mix(n: u64) -> u64 {
 }
 
 /// Which routee, by its place in the list, has which slot.
-pub(crate) struct Slots([u32; SLOTS]);
+pub(crate) struct Slots([u16; SLOTS]);
 
 impl Slots {
-    /// Costs a multiplication or two for each slot and routee.
+    /// Costs two multiplications for each slot and routee.
     pub(crate) fn of<M>(routees: &[Routee<M>]) -> Self {
         let ids: Vec<u64> = routees.iter().map(|routee| mix(routee.id())).collect();
         let mut slots = [0; SLOTS];
         for (number, slot) in (0_u64..).zip(slots.iter_mut()) {
             // Routees have different ids and so different ranks; where two are equal nevertheless, the id decides, and not
             // the place in the list, which changes.
-            let first = (0_u32..).zip(&ids).max_by_key(|(_, id)| (mix(*id ^ number), **id));
+            let first = (0..=u16::MAX).zip(&ids).max_by_key(|(_, id)| (mix(*id ^ number), **id));
             *slot = first.map_or(0, |(index, _)| index);
         }
         Self(slots)
@@ -54,8 +54,9 @@ impl Slots {
 /// in sequence are spread as well as others. When a routee leaves, only its keys go to others; a pool's replacement for it
 /// gets them back, and a routee that is new takes its share of all keys from the others.
 ///
-/// The keys are spread by 4096 slots, so shares are a few per cent apart, and beyond some hundreds of routees more. A
-/// change of the list costs a few microseconds for each routee, once for all routers.
+/// The keys are spread by 8192 slots, so shares differ: by some per cent with a few routees, and the more the more there
+/// are; beyond 65,536 the rest gets none. After a change of the list the first router that sends computes for all of them who
+/// has which slot: 20 to 40 µs for each routee, on a common machine.
 ///
 /// # Examples
 /// ```
