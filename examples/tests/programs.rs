@@ -1,4 +1,4 @@
-//! Runs `hello`, `ping_pong` and `game_world` as their users do.
+//! Runs `hello`, `ping_pong`, `routers`, `groups` and `game_world` as their users do.
 
 use std::process::{Command, Output};
 
@@ -56,6 +56,16 @@ fn supervision_prints_its_tree_before_and_after_failures() {
     assert!(text.contains("the ledger has 24\n"), "{text}");
     assert_eq!(text.matches("running, restarted 1x").count(), 2, "{text}");
     assert!(text.ends_with("\n0 dead letters\n"), "{text}");
+fn routers_counts_the_primes_and_the_malformed_jobs() {
+    let text = text(&run(env!("CARGO_BIN_EXE_routers"), &[]));
+    assert_eq!(text, "2000 jobs: 17984 primes\n5 malformed jobs were reported\n");
+}
+
+#[test]
+fn groups_tells_who_has_heard_how_much() {
+    let text = text(&run(env!("CARGO_BIN_EXE_groups"), &[]));
+    let words = "ann has heard 6 words\nbob has heard 3 words\ncid has heard 6 words\n";
+    assert_eq!(text, format!("3 hear it\n2 hear it\n{words}"));
 }
 
 #[test]

@@ -12,3 +12,5 @@ macro_rules! page {
 page!(Guide, "README.md");
 page!(Batches, "batches.md");
 page!(Supervision, "supervision.md");
+page!(Routers, "routers.md");
+page!(Groups, "groups.md");

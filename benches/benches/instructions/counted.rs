@@ -4,6 +4,7 @@
 
 use gungraun::prelude::*;
 use gungraun::{Callgrind, EventKind};
+use hippodrome_toolkit::router::{Random, RoundRobin};
 
 use crate::ask::Ask;
 use crate::batch::InBatches;
@@ -12,6 +13,7 @@ use crate::lane::Lane;
 use crate::limits::{self, Limit};
 use crate::ping_pong::PingPong;
 use crate::port::FromPort;
+use crate::router::{ByNumber, Direct, InTurn, LeastLoad, Routed, Spread};
 use crate::scenario::{Scenario, UNITS, ready};
 use crate::timers::Timers;
 use crate::workers::Workers;
@@ -34,6 +36,13 @@ fn at_most(limit: Limit) -> LibraryBenchmarkConfig {
 #[bench::ask(args = (), setup = ready::<Ask>, config = at_most(limits::ASK))]
 #[bench::timers(args = (), setup = ready::<Timers>, config = at_most(limits::TIMERS))]
 #[bench::batch(args = (), setup = ready::<InBatches>, config = at_most(limits::BATCH))]
+#[bench::direct(args = (), setup = ready::<Spread<Direct>>, config = at_most(limits::DIRECT))]
+#[bench::routed(args = (), setup = ready::<Spread<Routed<RoundRobin, 1>>>, config = at_most(limits::ROUTED))]
+#[bench::in_turn(args = (), setup = ready::<Spread<InTurn>>, config = at_most(limits::IN_TURN))]
+#[bench::round_robin(args = (), setup = ready::<Spread<Routed<RoundRobin>>>, config = at_most(limits::ROUND_ROBIN))]
+#[bench::random(args = (), setup = ready::<Spread<Routed<Random>>>, config = at_most(limits::RANDOM))]
+#[bench::hashing(args = (), setup = ready::<Spread<Routed<ByNumber>>>, config = at_most(limits::HASHING))]
+#[bench::least_load(args = (), setup = ready::<LeastLoad>, config = at_most(limits::LEAST_LOAD))]
 fn path<S: Scenario>(mut scenario: S) -> S {
     scenario.run(UNITS);
     scenario

@@ -22,6 +22,7 @@ mod lane;
 mod limits;
 mod ping_pong;
 mod port;
+mod router;
 mod scenario;
 mod table;
 mod timers;
@@ -30,6 +31,7 @@ mod workers;
 use std::env;
 use std::process::ExitCode;
 
+use hippodrome_toolkit::router::{Random, RoundRobin};
 use scenario::{Scenario, UNITS, ready};
 
 fn main() -> ExitCode {
@@ -52,6 +54,13 @@ fn main() -> ExitCode {
     try_out::<ask::Ask>("ask");
     try_out::<timers::Timers>("timers");
     try_out::<batch::InBatches>("batch");
+    try_out::<router::Spread<router::Direct>>("direct");
+    try_out::<router::Spread<router::Routed<RoundRobin, 1>>>("routed");
+    try_out::<router::Spread<router::InTurn>>("in_turn");
+    try_out::<router::Spread<router::Routed<RoundRobin>>>("round_robin");
+    try_out::<router::Spread<router::Routed<Random>>>("random");
+    try_out::<router::Spread<router::Routed<router::ByNumber>>>("hashing");
+    try_out::<router::LeastLoad>("least_load");
     ExitCode::SUCCESS
 }
 
