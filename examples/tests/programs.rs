@@ -56,6 +56,9 @@ fn supervision_prints_its_tree_before_and_after_failures() {
     assert!(text.contains("the ledger has 24\n"), "{text}");
     assert_eq!(text.matches("running, restarted 1x").count(), 2, "{text}");
     assert!(text.ends_with("\n0 dead letters\n"), "{text}");
+}
+
+#[test]
 fn routers_counts_the_primes_and_the_malformed_jobs() {
     let text = text(&run(env!("CARGO_BIN_EXE_routers"), &[]));
     assert_eq!(text, "2000 jobs: 17984 primes\n5 malformed jobs were reported\n");
