@@ -28,7 +28,7 @@ pub enum SystemEvent {
         /// Why.
         reason: StopReason,
     },
-    /// An actor was made anew after a panic.
+    /// An actor was made anew after a panic, or after it was [failed](crate::Context::fail).
     Restarted {
         /// Who.
         actor: Address,

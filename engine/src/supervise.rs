@@ -41,6 +41,11 @@ pub(crate) enum Task {
         parent: Tag,
         message: Arc<str>,
     },
+    /// Somebody has given the actor up.
+    Fail {
+        actor: Tag,
+        why: Arc<str>,
+    },
     /// The backoff before a restart is over.
     BackoffOver {
         actor: Tag,
@@ -120,6 +125,7 @@ impl Core {
                     self.decide(head, message);
                 }
             }
+            Task::Fail { actor, why } => self.fail_by_order(actor, why),
             Task::BackoffOver { actor, incarnation } => self.backoff_over(actor, incarnation),
             Task::Call(call) => call(self),
         }
