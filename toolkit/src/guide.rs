@@ -11,3 +11,5 @@ macro_rules! page {
 
 page!(Guide, "README.md");
 page!(Batches, "batches.md");
+page!(Blocking, "blocking.md");
+page!(Health, "health.md");
