@@ -87,6 +87,8 @@ pub(crate) struct Core {
     pub(crate) express: LocalRing<MessageType>,
     /// Whether the message at the reader has reserved room in a private mailbox.
     pub(crate) is_reserved: bool,
+    /// How many messages were handled when the one at hand was rescued from the panic that follows.
+    pub(crate) rescued: Option<u64>,
     /// Whether an actor is just being started.
     pub(crate) is_starting: bool,
     /// Actors with something in a mailbox of their own.
@@ -172,6 +174,7 @@ impl Core {
             ingress_overdue: false,
             express: LocalRing::new(2 * SEGMENT_BYTES, 2 * SEGMENT_BYTES),
             is_reserved: false,
+            rescued: None,
             is_starting: false,
             ready: VecDeque::with_capacity(64),
             types: TypeTable::new(config.histograms),

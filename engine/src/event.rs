@@ -28,7 +28,17 @@ pub enum SystemEvent {
         /// Why.
         reason: StopReason,
     },
-    /// An actor was made anew after a panic, or after it was [failed](crate::Context::fail).
+    /// The life of a supervised actor has ended: its address holds what is sent to it until its parent decides.
+    Suspended {
+        /// Who.
+        actor: Address,
+        /// The actor's Rust type.
+        actor_type: &'static str,
+        /// Why.
+        reason: StopReason,
+    },
+    /// An actor was made anew: after a panic, after it was [failed](crate::Context::fail_actor), or because its parent wanted it
+    /// so.
     Restarted {
         /// Who.
         actor: Address,

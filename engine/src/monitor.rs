@@ -105,6 +105,12 @@ pub(crate) fn log_events(log: &mut BusReader) {
         SystemEvent::Stopped { actor, actor_type, reason } => {
             tracing::debug!(%actor, actor_type, %reason, "actor stopped");
         }
+        SystemEvent::Suspended { actor, actor_type, reason: reason @ StopReason::Panicked(_) } => {
+            tracing::error!(%actor, actor_type, %reason, "actor suspended");
+        }
+        SystemEvent::Suspended { actor, actor_type, reason } => {
+            tracing::debug!(%actor, actor_type, %reason, "actor suspended");
+        }
         SystemEvent::Restarted { actor, actor_type, restart } => {
             tracing::warn!(%actor, actor_type, restart, "actor restarted");
         }

@@ -77,10 +77,10 @@ impl<M: Send + 'static> Context<'_, M> {
     }
 
     /// Fails an actor, this one or another, as if it had panicked, with `why` as the message: its state is dropped, and its
-    /// [restart policy](crate::Restart) decides whether it is made anew, its parent is told, or it stops. For an actor that
-    /// lives and is of no use. The message that it is handling is finished first; so a handler that never ends cannot be
-    /// ended. Nothing happens to an actor that is stopping or being restarted. Allocates.
-    pub fn fail(&mut self, actor: impl Into<Address>, why: &str) {
+    /// [restart policy](crate::Restart) or its supervising parent decides what becomes of it. For an actor that lives and
+    /// is of no use. The message that it is handling is finished first; so a handler that never ends cannot be ended.
+    /// Nothing happens to an actor that is stopping, suspended or being restarted. Counts as no panic. Allocates.
+    pub fn fail_actor(&mut self, actor: impl Into<Address>, why: impl Into<Arc<str>>) {
         let actor = actor.into();
         let core = self.core();
         if actor.node() == core.home.node() {
@@ -118,11 +118,11 @@ impl Handle {
         Ok(ask)
     }
 
-    /// Fails an actor as if it had panicked; see [`Context::fail`].
+    /// Fails an actor as if it had panicked; see [`Context::fail_actor`].
     ///
     /// # Errors
     /// As for [`stop`](Self::stop).
-    pub fn fail(&self, actor: impl Into<Address>, why: &str) -> Result<(), OrderError> {
+    pub fn fail_actor(&self, actor: impl Into<Address>, why: impl Into<Arc<str>>) -> Result<(), OrderError> {
         let actor = actor.into();
         self.order(actor, RemoteTask(Task::Fail { actor: actor.tag, why: why.into() }))
     }
@@ -156,14 +156,12 @@ impl Core {
         self.head_at(tag).is_some_and(|head| head.is_alive())
     }
 
-    /// Fails an actor by order, unless it is between two lives already.
+    /// Fails an actor by order, unless it has no state anyway.
     pub(crate) fn fail_by_order(&mut self, tag: Tag, why: Arc<str>) {
-        if self.slots.head(tag).is_none() {
-            self.run_commands();
-        }
-        if let Some(head) = self.slots.head(tag)
-            && !matches!(head_of(head).lifecycle, Lifecycle::Restarting { .. })
+        if self.is_there(tag)
+            && let Some(head) = self.slots.head(tag)
         {
+            self.drop_state(head);
             self.decide(head, why);
         }
     }

@@ -254,6 +254,39 @@ fn events_of_the_program_reach_all_subscribers_of_their_type() {
     assert!(news.try_recv().is_err() && prices.iter().all(|prices| prices.try_recv().is_err()), "nothing came twice");
 }
 
+/// Whoever stands between senders and actors reports by itself what it did not pass on, from wherever it runs.
+#[test]
+fn dead_letters_of_others_are_counted_and_reported_unless_another_took_their_place() {
+    let engine = engine(1);
+    let handle = engine.handle();
+    let (listener, events) = listen::<SystemEvent>(&handle, On::Worker(0));
+    let port = handle.port().unwrap();
+    let bury = move |(): (), ctx: &mut Context<'_, ()>| {
+        ctx.dead_letter(listener, 1_u8, DeadLetterReason::Outrun);
+        ctx.dead_letter(listener, 1_u8, DeadLetterReason::Refused);
+    };
+    let inside = handle.spawn(On::Worker(0), move || from_fn(bury)).unwrap();
+    handle.tell(inside, ());
+    handle.dead_letter(listener, 1_u16, DeadLetterReason::Outrun);
+    handle.dead_letter(listener, 1_u16, DeadLetterReason::Expired);
+    port.dead_letter(listener, 1_u32, DeadLetterReason::Outrun);
+    port.dead_letter(listener, 1_u32, DeadLetterReason::Refused);
+    let mut reported = Vec::new();
+    while reported.len() < 3 {
+        if let SystemEvent::DeadLetter { to, message, reason } = next(&events) {
+            assert_eq!(to, listener.address());
+            reported.push((message, reason));
+        }
+    }
+    reported.sort_unstable_by_key(|(message, _)| *message);
+    let expected =
+        [("u16", DeadLetterReason::Expired), ("u32", DeadLetterReason::Refused), ("u8", DeadLetterReason::Refused)];
+    assert_eq!(reported, expected);
+    let report = engine.shutdown(PATIENCE).unwrap();
+    assert_eq!(report.dead_letters.get(DeadLetterReason::Outrun), 3);
+    assert_eq!(report.dead_letters.total(), 3);
+}
+
 #[test]
 fn a_subscriber_chooses_and_its_subscription_ends_with_it() {
     let (mut host, _clock) = host(2);

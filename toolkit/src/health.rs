@@ -2,8 +2,9 @@
 //!
 //! # What
 //! A [`HealthMonitor`] is an actor that checks others: each in its period, with a deadline, by the engine's
-//! [ping](Context::ping) or by a question that the actor itself answers. What changes is published as a [`HealthEvent`],
-//! and told to an actor if one is named; how everybody is stands in a [`HealthTable`] that anybody may ask for.
+//! [ping](hippodrome::Context::ping) or by a question that the actor itself answers. What changes is published as a
+//! [`HealthEvent`], and told to an actor if one is named; how everybody is stands in a [`HealthTable`] that anybody may ask
+//! for.
 //!
 //! # How it works
 //! An actor that misses a number of checks in a row is one of two things, and a ping tells which:
@@ -13,7 +14,7 @@
 //!   [`SystemEvent::WorkerStalled`](hippodrome::SystemEvent::WorkerStalled).
 //! * Its worker runs, and the actor does not answer its own question: its mailbox is drowned, it waits for something
 //!   that never comes, or it keeps the reply. It is [`Unresponsive`](Health::Unresponsive), and what [`OnFailure`] says is
-//!   done: it is [failed](Context::fail), so that its own restart policy makes it anew, or stopped.
+//!   done: it is [failed](hippodrome::Context::fail_actor), so that its own restart policy makes it anew, or stopped.
 //!
 //! So a neighbour of a hanging actor is never restarted for it. A monitor cannot see from the worker that hangs: it lives
 //! on another one than those that it checks, or there are two, which check each other.
@@ -55,8 +56,6 @@
 //! # Ok(())
 //! # }
 //! ```
-//!
-//! [Context::ping]: hippodrome::Context::ping
 
 mod check;
 mod message;

@@ -85,6 +85,10 @@ fn trace_event(trace: &mut Trace, event: &SystemEvent) {
             let (place, name) = (Place(*actor), ShortName(actor_type));
             trace.line(format_args!("  stopped {place} {name}: {}", kind_of(reason)));
         }
+        SystemEvent::Suspended { actor, actor_type, reason } => {
+            let (place, name) = (Place(*actor), ShortName(actor_type));
+            trace.line(format_args!("  suspended {place} {name}: {}", kind_of(reason)));
+        }
         SystemEvent::Restarted { actor, actor_type, restart } => {
             trace.line(format_args!("  restarted {} {}: {restart}", Place(*actor), ShortName(actor_type)));
         }

@@ -245,7 +245,7 @@ impl HealthMonitor {
                 if order == OnFailure::Stop {
                     ctx.stop(actor, Stop::Now);
                 } else {
-                    ctx.fail(actor, "it did not answer its health check");
+                    ctx.fail_actor(actor, "it did not answer its health check");
                 }
             }
         }
