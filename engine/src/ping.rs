@@ -33,8 +33,8 @@ impl<M: Send + 'static> Context<'_, M> {
     /// the message that `map` makes of it, as it does of an [`ask`](Self::ask); the same limits hold.
     ///
     /// The answer is `Ok` if the actor's worker came to the ping within `timeout`, and the actor had a state then. An
-    /// actor that has stopped, is stopping or waits to be restarted gives [`AskError::Unanswered`] at once. A worker that
-    /// is stuck in a handler gives [`AskError::TimedOut`], whichever of its actors is pinged.
+    /// actor that has stopped, is stopping or waits to be restarted gives [`AskError::Unanswered`] at once, and so does a
+    /// ping for which the rings on the way have no room. A worker that is stuck in a handler gives [`AskError::TimedOut`], whichever of its actors is pinged.
     ///
     /// A ping stands in line like a message to that worker, behind what this actor has sent there before. It does not wait
     /// for what lies in a private mailbox, or is held until the actor runs again: whoever wants to know how far the actor
@@ -137,7 +137,7 @@ impl Core {
         let _ = if home == self.home {
             self.send_to_self(ping)
         } else if home.node() == self.home.node() {
-            self.outbound.send_to_worker(home.worker(), ping)
+            self.outbound.send_wish_to_worker(home.worker(), ping)
         } else {
             Err(ping)
         };

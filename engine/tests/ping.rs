@@ -259,3 +259,40 @@ fn a_failure_by_order_escalates_and_is_not_counted_while_the_actor_waits_for_its
     assert_eq!((made.load(Ordering::Relaxed), handled.load(Ordering::Relaxed)), (2, 1), "what it held is not lost");
     assert_eq!(handle.stats().dead_letters().total(), 0);
 }
+
+#[test]
+fn pings_leave_the_reserved_room_to_orders() {
+    const PINGS: u64 = 5000;
+    let builder = Engine::builder().unpinned_workers(2).configure(|config| {
+        (config.defaults.lane_kib, config.defaults.outbox_limit_kib) = (4, 16);
+    });
+    let mut host = builder.host().unwrap();
+    let handle = host.handle();
+    let (actor, _, _) = counter(&handle, On::Worker(1));
+    let (sender, answers) = mpsc::channel();
+    let pinging = handle.spawn(On::Worker(0), move || {
+        let sender = sender.clone();
+        from_fn(move |order: Order, ctx: &mut Context<'_, Order>| match order {
+            Order::Answered(answer) => sender.send(answer).unwrap(),
+            // All in one turn, so that nothing is read meanwhile; and the order behind them.
+            _ => {
+                (0..PINGS).for_each(|_| ctx.ping(actor, FOREVER, Order::Answered));
+                ctx.stop(actor, Stop::Now);
+            }
+        })
+    });
+    settle(&mut host);
+    let end = handle.watch(actor).unwrap();
+    settle(&mut host);
+    handle.tell(pinging.unwrap(), Order::Ping(actor.address(), FOREVER));
+    settle(&mut host);
+    assert_eq!(end.wait(Duration::ZERO).unwrap().reason, StopReason::Stopped);
+    let answers: Vec<_> = answers.try_iter().collect();
+    let there = answers.iter().filter(|answer| answer.is_ok()).count() as u64;
+    assert_eq!(answers.len() as u64, PINGS);
+    assert!(
+        (1..PINGS).contains(&there)
+            && answers.iter().all(|answer| matches!(answer, Ok(()) | Err(AskError::Unanswered)))
+    );
+    assert!(handle.stats().workers.iter().all(|worker| worker.lost_orders == 0));
+}

@@ -213,3 +213,32 @@ fn a_simulated_pool_that_is_shut_down_refuses() {
     sim.advance(Duration::from_secs(1)).unwrap();
     assert_eq!(probe.drain(), [Err(TaskError::Cancelled)], "it is refused");
 }
+
+#[test]
+fn work_whose_outcome_cannot_be_waited_for_is_not_done() {
+    let mut sim = Sim::builder(8).configure(|config| config.max_asks = 1).build().unwrap();
+    let takes = Duration::from_millis(10)..=Duration::from_millis(10);
+    let pool = BlockingPool::builder().threads(1).queue(8).simulated(&mut sim, takes).unwrap();
+    let probe = sim.probe();
+    let told = probe.actor();
+    let ran = Arc::new(AtomicU64::new(0));
+    let runs = ran.clone();
+    let client = sim.handle().spawn(On::Worker(0), move || {
+        let (pool, mut tasks, runs) = (pool.clone(), Tasks::new(), runs.clone());
+        hippodrome::from_fn(move |outcome: Option<Result<u64, TaskError>>, ctx: &mut Context<'_, _>| match outcome {
+            None => {
+                for _ in 0..2 {
+                    let runs = runs.clone();
+                    let work = move |_: &_| runs.fetch_add(1, Ordering::Relaxed);
+                    pool.run(&mut tasks, ctx, FOREVER, work, Some).unwrap();
+                }
+            }
+            Some(outcome) => ctx.tell(told, outcome),
+        })
+    });
+    sim.handle().tell(client.unwrap(), None);
+    sim.advance(Duration::from_secs(1)).unwrap();
+    assert_eq!(probe.drain(), [Err(TaskError::TooMany), Ok(0)]);
+    assert_eq!(ran.load(Ordering::Relaxed), 1);
+    assert_eq!(sim.stats().dead_letters().total(), 0);
+}

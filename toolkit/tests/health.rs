@@ -140,8 +140,11 @@ fn one_that_does_not_answer_is_reported_once_until_it_does() {
         sim.advance(Duration::from_millis(2000)).unwrap();
         assert_eq!(brief(probe.drain()), [(Health::Unresponsive, 3, OnFailure::Report)]);
         assert!(table(sim, monitor).rows[0].failures > 3);
+        // It is asked each tenth period in the end, and not 200 times.
+        sim.advance(Duration::from_millis(18_000)).unwrap();
+        assert!((20..40).contains(&table(sim, monitor).rows[0].failures_total));
         handle.tell(patient, Call::Recover);
-        sim.advance(Duration::from_millis(500)).unwrap();
+        sim.advance(Duration::from_millis(1200)).unwrap();
         assert_eq!(brief(probe.drain()), [(Health::Healthy, 0, OnFailure::Report)]);
         // Two misses are not three.
         handle.tell(patient, Call::Wedge);

@@ -93,7 +93,8 @@ impl Check {
         self
     }
 
-    /// How often it is checked, 1 ms at the least; not while an earlier question waits for its answer. Default 1 s.
+    /// How often it is checked, 1 ms at the least; not while an earlier question waits for its answer. One that has failed
+    /// more often than its check grants is asked less and less often, down to each tenth period. Default 1 s.
     pub fn every(mut self, period: Duration) -> Self {
         self.period = period.max(PERIOD_LEAST);
         self

@@ -93,9 +93,14 @@ struct Checked {
     timer: Option<TimerKey>,
     /// When it was asked what it has not answered yet, in nanoseconds.
     asked_ns: Option<u64>,
+    /// How many periods it is left alone.
+    skips: u32,
     /// What was reported of it last.
     reported: Health,
 }
+
+/// The most periods that one is left alone which fails again and again.
+const SKIPS_MOST: u32 = 9;
 
 impl HealthMonitor {
     /// A monitor of nobody.
@@ -138,7 +143,8 @@ impl HealthMonitor {
         };
         ctx.watch(check.actor, |terminated| HealthMessage(Inner::Stopped(terminated.actor)));
         let timer = ctx.send_every(check.period, MissedTick::Skip, move || HealthMessage(Inner::Due(key))).ok();
-        self.entries[index].checked = Some(Checked { check, row, timer, asked_ns: None, reported: Health::Healthy });
+        self.entries[index].checked =
+            Some(Checked { check, row, timer, asked_ns: None, skips: 0, reported: Health::Healthy });
         if timer.is_some() {
             self.ask(ctx, key);
         } else {
@@ -160,6 +166,16 @@ impl HealthMonitor {
     fn checked(&mut self, key: Key) -> Option<&mut Checked> {
         let entry = self.entries.get_mut(key.index as usize)?;
         (entry.generation == key.generation).then_some(entry.checked.as_mut()).flatten()
+    }
+
+    /// A period is over. One that is unwell is asked less and less often: what it was asked may wait for it still, in
+    /// rings that are not to be filled with it.
+    fn due(&mut self, ctx: &mut Context<'_, HealthMessage>, key: Key) {
+        match self.checked(key) {
+            Some(Checked { skips: skips @ 1.., .. }) => *skips -= 1,
+            Some(_) => self.ask(ctx, key),
+            None => {}
+        }
     }
 
     /// Asks, unless an earlier question waits for its answer.
@@ -197,6 +213,7 @@ impl HealthMonitor {
             Err(error) => {
                 checked.row.failures = checked.row.failures.saturating_add(1);
                 checked.row.failures_total += 1;
+                checked.skips = checked.row.failures.saturating_sub(checked.check.failures).min(SKIPS_MOST);
                 if checked.row.failures < checked.check.failures {
                     // One that is known to be unwell is so until it answers.
                     if matches!(checked.row.health, Health::Unknown | Health::Healthy) {
@@ -301,7 +318,7 @@ impl Actor for HealthMonitor {
 
     fn handle(&mut self, HealthMessage(message): HealthMessage, ctx: &mut Context<'_, HealthMessage>) {
         match message {
-            Inner::Due(key) => self.ask(ctx, key),
+            Inner::Due(key) => self.due(ctx, key),
             Inner::Answered(key, answer) => self.answered(ctx, key, answer),
             Inner::Verified(key, answer) => self.verified(ctx, key, answer),
             Inner::Stopped(actor) => self.stopped(ctx, actor),
