@@ -149,9 +149,9 @@ impl Handle {
         M: Send + 'static,
         T: Send + 'static,
     {
-        let (sender, receiver) = self.shared.answers.channel();
-        self.tell(to, make(Reply::outside(sender)));
-        Ask { receiver }
+        let (reply, ask) = self.channel();
+        self.tell(to, make(reply));
+        ask
     }
 
     /// Spawns an actor without a parent. It can be told at once. Never waits; allocates its cell.
@@ -199,8 +199,14 @@ impl Handle {
         Ok(Ask { receiver })
     }
 
+    /// A reply, and the answer that it gives.
+    pub(crate) fn channel<T: Send + 'static>(&self) -> (Reply<T>, Ask<T>) {
+        let (sender, receiver) = self.shared.answers.channel();
+        (Reply::outside(sender), Ask { receiver })
+    }
+
     /// Sends an order to the worker where the actor lives, behind what this thread has sent there.
-    fn order<W: WorkerMessage>(&self, actor: Address, order: W) -> Result<(), OrderError> {
+    pub(crate) fn order<W: WorkerMessage>(&self, actor: Address, order: W) -> Result<(), OrderError> {
         if actor.node() != self.shared.node {
             return Err(OrderError::Unreachable);
         }

@@ -125,3 +125,24 @@ fn game_world_refuses_wrong_arguments() {
         assert!(stderr_of_failure(&game_world(&arguments)).starts_with("error: "));
     }
 }
+
+#[test]
+fn blocking_sums_all_files_and_misses_one() {
+    let text = text(&run(env!("CARGO_BIN_EXE_blocking"), &[]));
+    assert_eq!(text, "200 files add up to 19900000\nfile 200: entity not found\ndead letters 0, left in the pool 0\n");
+}
+
+#[test]
+fn health_reports_who_is_unwell_and_has_one_made_anew() {
+    let text = text(&run(env!("CARGO_BIN_EXE_health"), &[]));
+    for line in [
+        "forgetful is unresponsive, and made anew\n",
+        "forgetful is healthy\n",
+        "sleeper is stuck\n",
+        "sleeper is healthy\n",
+        "the watchdog: health::Sleeper does not return\n",
+    ] {
+        assert!(text.contains(line), "no {line:?} in:\n{text}");
+    }
+    assert!(value(&text, "name").starts_with("actor "), "{text}");
+}

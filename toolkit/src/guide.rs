@@ -14,3 +14,5 @@ page!(Batches, "batches.md");
 page!(Supervision, "supervision.md");
 page!(Routers, "routers.md");
 page!(Groups, "groups.md");
+page!(Blocking, "blocking.md");
+page!(Health, "health.md");
