@@ -29,6 +29,18 @@ pub(crate) const PORT: Limit = Limit { scenario: "port", unit: "message", instru
 pub(crate) const WORKERS: Limit = Limit { scenario: "workers", unit: "message", instructions: 70.0 };
 pub(crate) const ASK: Limit = Limit { scenario: "ask", unit: "ask and reply", instructions: 760.0 };
 pub(crate) const TIMERS: Limit = Limit { scenario: "timers", unit: "timer", instructions: 780.0 };
+/// Beside its limit it is held to what `flood` costs in the same run.
+pub(crate) const MIDDLEWARE: Limit = Limit { scenario: "middleware", unit: "message", instructions: 45.0 };
+pub(crate) const DEADLINE: Limit = Limit { scenario: "deadline", unit: "message", instructions: 68.5 };
+pub(crate) const RATE_LIMIT: Limit = Limit { scenario: "rate_limit", unit: "message", instructions: 93.0 };
+pub(crate) const BREAKER: Limit = Limit { scenario: "breaker", unit: "message", instructions: 72.5 };
+pub(crate) const SPANS: Limit = Limit { scenario: "spans", unit: "message", instructions: 54.0 };
+pub(crate) const METRICS: Limit = Limit { scenario: "metrics", unit: "message", instructions: 61.5 };
+pub(crate) const BEHAVIOURS: Limit = Limit { scenario: "behaviours", unit: "message", instructions: 59.0 };
+pub(crate) const MACHINE: Limit = Limit { scenario: "machine", unit: "message", instructions: 53.5 };
 
 /// All of them, in the order in which they are counted.
-pub(crate) const ALL: [Limit; 7] = [FLOOD, PING_PONG, LANE, PORT, WORKERS, ASK, TIMERS];
+pub(crate) const ALL: [Limit; 15] = [
+    FLOOD, PING_PONG, LANE, PORT, WORKERS, ASK, TIMERS, MIDDLEWARE, DEADLINE, RATE_LIMIT, BREAKER, SPANS, METRICS,
+    BEHAVIOURS, MACHINE,
+];

@@ -15,10 +15,12 @@
 //! with `--test`, each scenario runs once, without them, and nothing is counted.
 
 mod ask;
+mod behaviours;
 mod counted;
 mod flood;
 mod lane;
 mod limits;
+mod middleware;
 mod ping_pong;
 mod port;
 mod scenario;
@@ -50,6 +52,14 @@ fn main() -> ExitCode {
     try_out::<workers::Workers>("workers");
     try_out::<ask::Ask>("ask");
     try_out::<timers::Timers>("timers");
+    try_out::<flood::Flood<middleware::Nothing>>("middleware");
+    try_out::<flood::Flood<middleware::InTime>>("deadline");
+    try_out::<flood::Flood<middleware::Limited>>("rate_limit");
+    try_out::<flood::Flood<middleware::Broken>>("breaker");
+    try_out::<flood::Flood<middleware::Traced>>("spans");
+    try_out::<flood::Flood<middleware::Measured>>("metrics");
+    try_out::<flood::Flood<behaviours::Changing>>("behaviours");
+    try_out::<flood::Flood<behaviours::Turning>>("machine");
     ExitCode::SUCCESS
 }
 
