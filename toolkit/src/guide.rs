@@ -10,3 +10,5 @@ macro_rules! page {
 }
 
 page!(Guide, "README.md");
+page!(Behaviours, "behaviours.md");
+page!(Middleware, "middleware.md");

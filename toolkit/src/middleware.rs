@@ -91,7 +91,7 @@ use hippodrome::{Actor, Context, DeadLetterReason};
 ///         next(msg, ctx);
 ///         let took_ns = ctx.now_ns() - begun_ns;
 ///         if took_ns > 1_000_000 {
-///             println!("{} took {took_ns} ns", ctx.me());
+///             println!("{} took {took_ns} ns", ctx.me().address());
 ///         }
 ///     }
 /// }

@@ -1,6 +1,8 @@
 //! State machines: transitions, hooks, timeouts in virtual time, and the stash.
 
 mod accounts;
+#[path = "accounts/order.rs"]
+mod order;
 
 use std::cell::{Cell, RefCell};
 use std::num::NonZeroUsize;
@@ -12,6 +14,7 @@ use hippodrome::sim::{Faults, Probe, Sim, explore, explore_with};
 use hippodrome::{ActorRef, Context, DeadLetterReason, Engine, MailboxSpec, On, Props, Restart, Stop, StopReason};
 use hippodrome_toolkit::machine::{Machine, StateMachine, StateTimeout, Transition};
 use hippodrome_toolkit::stash::Stash;
+use order::{Act, Planned};
 use proptest::prelude::*;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -245,6 +248,44 @@ fn a_change_of_state_meanwhile_begins_again_with_the_oldest() {
         sim.run_until_idle().unwrap();
         assert_eq!(sim.stats().dead_letters().get(DeadLetterReason::Stopped), 2);
     });
+}
+
+/// Does with each message what that says: a change of its state is what has the stash handled again.
+struct Planner {
+    stash: Stash<Planned>,
+    handled: ActorRef<usize>,
+}
+
+impl Machine for Planner {
+    type State = u64;
+    type Msg = Planned;
+
+    fn handle(&mut self, state: &mut u64, mut msg: Planned, ctx: &mut Context<'_, Planned>) -> Transition<u64> {
+        ctx.tell(self.handled, msg.number);
+        let act = msg.next_act();
+        if matches!(act, Act::Keep | Act::KeepAndUnstash) {
+            self.stash.stash(ctx, msg).unwrap();
+        }
+        if matches!(act, Act::Unstash | Act::KeepAndUnstash) { Goto(*state + 1) } else { Stay }
+    }
+
+    fn stash(&mut self) -> Option<&mut Stash<Planned>> {
+        Some(&mut self.stash)
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_machine_handles_its_stash_in_the_order_of_its_model(plan in order::plan()) {
+        let mut sim = Sim::new(1);
+        let probe = sim.probe();
+        let handled = probe.actor();
+        let factory = move || StateMachine::new(Planner { stash: Stash::with_limit(30), handled }, 0);
+        let planner = sim.handle().spawn(On::Worker(0), factory).unwrap();
+        plan.iter().for_each(|message| sim.handle().tell(planner, message.clone()));
+        sim.run_until_idle().unwrap();
+        prop_assert_eq!(probe.drain(), order::expected(&plan));
+    }
 }
 
 /// A machine that times out of whatever state it is in, and looks whether each timeout is that of the state.

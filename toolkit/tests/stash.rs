@@ -1,6 +1,8 @@
 //! The stash: order, limits, and what becomes of what is in it.
 
 mod accounts;
+#[path = "accounts/order.rs"]
+mod order;
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
@@ -10,6 +12,8 @@ use accounts::{Accounts, Entry};
 use hippodrome::sim::{Faults, Sim, explore, explore_with};
 use hippodrome::{Actor, ActorRef, Context, DeadLetterReason, Engine, MailboxSpec, On, Props, Reply, Restart, Stop};
 use hippodrome_toolkit::stash::{Stash, StashFull, Stashing};
+use order::{Act, Planned};
+use proptest::prelude::*;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -175,6 +179,46 @@ fn what_is_stashed_again_keeps_its_order() {
     handle.tell(gate, Pass::Open);
     sim.run_until_idle().unwrap();
     assert_eq!(probe.drain(), [2, 3, 4]);
+}
+
+/// Does with each message what that says.
+struct Planner {
+    stash: Stash<Planned>,
+    handled: ActorRef<usize>,
+}
+
+impl Stashing for Planner {
+    fn stash(&mut self) -> &mut Stash<Planned> {
+        &mut self.stash
+    }
+}
+
+impl Actor for Planner {
+    type Msg = Planned;
+
+    fn handle(&mut self, mut msg: Planned, ctx: &mut Context<'_, Planned>) {
+        ctx.tell(self.handled, msg.number);
+        let act = msg.next_act();
+        if matches!(act, Act::Keep | Act::KeepAndUnstash) {
+            self.stash.stash(ctx, msg).unwrap();
+        }
+        if matches!(act, Act::Unstash | Act::KeepAndUnstash) {
+            self.unstash_all(ctx);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_stash_is_handled_in_the_order_of_its_model(plan in order::plan()) {
+        let mut sim = Sim::new(1);
+        let probe = sim.probe();
+        let handled = probe.actor();
+        let planner = sim.handle().spawn(On::Worker(0), move || Planner { stash: Stash::with_limit(30), handled }).unwrap();
+        plan.iter().for_each(|message| sim.handle().tell(planner, message.clone()));
+        sim.run_until_idle().unwrap();
+        prop_assert_eq!(probe.drain(), order::expected(&plan));
+    }
 }
 
 #[test]
