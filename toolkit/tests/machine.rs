@@ -4,7 +4,7 @@ mod accounts;
 #[path = "accounts/order.rs"]
 mod order;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::num::NonZeroUsize;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -290,10 +290,8 @@ proptest! {
 
 /// A machine that times out of whatever state it is in, and looks whether each timeout is that of the state.
 struct Watchful {
-    /// How many states it has entered.
-    entries: u64,
-    /// The tokens, and which entry each was armed for.
-    armed: RefCell<Vec<(StateTimeout, u64)>>,
+    /// Which of all entries of states it was that it has entered last.
+    entry: u64,
     is_slow: bool,
 }
 
@@ -303,7 +301,8 @@ enum Watched {
     Anew,
     Same,
     Panic,
-    TimedOut(StateTimeout),
+    /// With the entry that it was armed for.
+    TimedOut(StateTimeout, u64),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -320,6 +319,8 @@ thread_local! {
     static LOOKED_AT: Cell<u64> = const { Cell::new(0) };
     static SHOWN: Cell<u64> = const { Cell::new(0) };
     static WRONG: Cell<u64> = const { Cell::new(0) };
+    /// Entries of states, of all machines and of all their lives.
+    static ENTRIES: Cell<u64> = const { Cell::new(0) };
 }
 
 fn count(counter: &'static std::thread::LocalKey<Cell<u64>>) {
@@ -341,9 +342,9 @@ impl Machine for Watchful {
             Watched::Same => Goto(*state),
             Watched::Anew => StayAnew,
             Watched::Panic => std::panic::resume_unwind(Box::new("a panic of the test's")),
-            Watched::TimedOut(token) => {
+            Watched::TimedOut(_, entry) => {
                 count(&SHOWN);
-                if self.armed.borrow().last() != Some(&(token, self.entries)) {
+                if entry != self.entry {
                     count(&WRONG);
                 }
                 Goto(next)
@@ -353,19 +354,19 @@ impl Machine for Watchful {
 
     fn timeout(&self, _: &Phase, token: StateTimeout) -> Option<(Duration, Watched)> {
         count(&ARMED);
-        self.armed.borrow_mut().push((token, self.entries));
         let time = if self.is_slow { 4 * MILLISECOND } else { MILLISECOND };
-        Some((time, Watched::TimedOut(token)))
+        Some((time, Watched::TimedOut(token, self.entry)))
     }
 
     fn timeout_of(msg: &Watched) -> Option<StateTimeout> {
-        let Watched::TimedOut(token) = msg else { return None };
+        let Watched::TimedOut(token, _) = msg else { return None };
         count(&LOOKED_AT);
         Some(*token)
     }
 
     fn entered(&mut self, _: &mut Phase, _: &mut Context<'_, Watched>) {
-        self.entries += 1;
+        count(&ENTRIES);
+        self.entry = ENTRIES.get();
     }
 }
 
@@ -378,8 +379,7 @@ fn late_timeouts(sim: &mut Sim, events: &[(u8, u8)]) -> u64 {
         let mailbox = MailboxSpec::bounded(NonZeroUsize::new(64).unwrap());
         let props = Props::on(On::Worker(worker)).mailbox(mailbox).restart(Restart::up_to(100, MILLISECOND));
         let is_slow = worker == 1;
-        let factory =
-            move || StateMachine::new(Watchful { entries: 0, armed: RefCell::default(), is_slow }, Phase::One);
+        let factory = move || StateMachine::new(Watchful { entry: 0, is_slow }, Phase::One);
         sim.handle().spawn(props, factory).unwrap()
     });
     for (what, pause) in events {

@@ -185,6 +185,8 @@ fn what_is_stashed_again_keeps_its_order() {
 struct Planner {
     stash: Stash<Planned>,
     handled: ActorRef<usize>,
+    /// Handlers that have not returned.
+    depth: u32,
 }
 
 impl Stashing for Planner {
@@ -198,6 +200,8 @@ impl Actor for Planner {
 
     fn handle(&mut self, mut msg: Planned, ctx: &mut Context<'_, Planned>) {
         ctx.tell(self.handled, msg.number);
+        self.depth += 1;
+        assert!(self.depth <= 2, "an unstash within another one leaves the rest to that");
         let act = msg.next_act();
         if matches!(act, Act::Keep | Act::KeepAndUnstash) {
             self.stash.stash(ctx, msg).unwrap();
@@ -205,6 +209,7 @@ impl Actor for Planner {
         if matches!(act, Act::Unstash | Act::KeepAndUnstash) {
             self.unstash_all(ctx);
         }
+        self.depth -= 1;
     }
 }
 
@@ -214,7 +219,7 @@ proptest! {
         let mut sim = Sim::new(1);
         let probe = sim.probe();
         let handled = probe.actor();
-        let planner = sim.handle().spawn(On::Worker(0), move || Planner { stash: Stash::with_limit(30), handled }).unwrap();
+        let planner = sim.handle().spawn(On::Worker(0), move || Planner { stash: Stash::with_limit(30), handled, depth: 0 }).unwrap();
         plan.iter().for_each(|message| sim.handle().tell(planner, message.clone()));
         sim.run_until_idle().unwrap();
         prop_assert_eq!(probe.drain(), order::expected(&plan));

@@ -77,10 +77,8 @@ fn a_circuit_opens_after_failures_cools_down_and_is_tried() {
 
         sim.advance(5 * SECOND).unwrap();
         assert_eq!(circuit(sim, &breaker), Circuit::HalfOpen);
-        assert_eq!(tell(sim, actor, [Control(5)], &probe), [5]);
-        assert_eq!(circuit(sim, &breaker), Circuit::HalfOpen, "that was no trial");
-        assert_eq!(tell(sim, actor, [Good(6)], &probe), [6]);
-        assert_eq!(circuit(sim, &breaker), Circuit::HalfOpen, "one of two trials");
+        assert_eq!(tell(sim, actor, [Control(4), Good(5), Control(6)], &probe), [4, 5, 6]);
+        assert_eq!(circuit(sim, &breaker), Circuit::HalfOpen, "that was one of two trials");
         assert_eq!(tell(sim, actor, [Panics, Good(7)], &probe), Vec::<u64>::new());
         assert_eq!(circuit(sim, &breaker), Circuit::Open, "a trial has failed");
 
@@ -169,6 +167,36 @@ fn results_of_an_earlier_phase_count_for_nothing() {
     assert!(breaker.permit(17 * second).is_err());
     breaker.permit(18 * second).unwrap().succeeded(18 * second);
     assert_eq!(breaker.circuit(18 * second), Circuit::Closed);
+}
+
+#[test]
+fn results_of_an_earlier_phase_are_not_counted_in_a_later_one() {
+    let breaker = Breaker::new(BreakerLimits { failures: 2, trials: 2, ..limits() });
+    let second = 1_000_000_000;
+    let early = breaker.permit(0).unwrap();
+    (0..2).for_each(|_| breaker.failed(0));
+    // Of the first two trials nothing is heard until there are others.
+    let lost = [breaker.permit(5 * second).unwrap(), breaker.permit(5 * second).unwrap()];
+    let trials = [breaker.permit(10 * second).unwrap(), breaker.permit(10 * second).unwrap()];
+    lost.into_iter().for_each(|permit| permit.succeeded(10 * second));
+    let [first, second_trial] = trials;
+    first.succeeded(10 * second);
+    assert_eq!(breaker.circuit(10 * second), Circuit::HalfOpen);
+    second_trial.succeeded(10 * second);
+    assert_eq!(breaker.circuit(10 * second), Circuit::Closed);
+    early.failed(11 * second);
+    breaker.failed(12 * second);
+    assert_eq!(breaker.circuit(12 * second), Circuit::Closed, "one failure since it was closed");
+}
+
+#[test]
+fn failures_count_as_long_as_they_are_within_the_time() {
+    let breaker = Breaker::new(BreakerLimits { failures: 2, within: Duration::from_nanos(100), ..limits() });
+    breaker.failed(1000);
+    breaker.failed(1101);
+    assert_eq!(breaker.circuit(1101), Circuit::Closed);
+    breaker.failed(1201);
+    assert_eq!(breaker.circuit(1201), Circuit::Open);
 }
 
 #[test]
