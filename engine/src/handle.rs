@@ -263,6 +263,13 @@ impl Handle {
         self.shared.stats()
     }
 
+    /// Nanoseconds on the engine's clock, as [`Context::now_ns`](crate::Context::now_ns) gives them: for what a message says
+    /// of its time, such as when it was sent or until when it is good for something.
+    #[must_use]
+    pub fn now_ns(&self) -> u64 {
+        self.shared.clock.now_ns()
+    }
+
     /// The number of workers.
     #[must_use]
     pub fn workers(&self) -> usize {

@@ -146,3 +146,24 @@ fn health_reports_who_is_unwell_and_has_one_made_anew() {
     }
     assert!(value(&text, "name").starts_with("actor "), "{text}");
 }
+
+#[test]
+fn behaviours_connects_at_the_third_attempt_and_loses_no_order() {
+    let text = text(&run(env!("CARGO_BIN_EXE_behaviours"), &[]));
+    // A machine that is busy may make an attempt time out that would have been answered.
+    assert!(text.starts_with("Connecting { attempt: 1 }\nConnecting { attempt: 2 }\n"), "{text}");
+    assert!(text.ends_with("Connected\norders [1, 2, 3, 4, 5]\ndead letters 0\n"), "{text}");
+}
+
+#[test]
+fn middleware_opens_and_closes_its_circuit() {
+    let text = text(&run(env!("CARGO_BIN_EXE_middleware"), &[]));
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 9);
+    assert_eq!(lines[2], "second 2: Second { paid: 0, failed: 3, unavailable: 7, unanswered: 2 }, the circuit is Open");
+    assert_eq!(
+        lines[6],
+        "second 6: Second { paid: 10, failed: 0, unavailable: 0, unanswered: 2 }, the circuit is Closed"
+    );
+    assert_eq!(lines[8], "refused 9, expired 7");
+}

@@ -16,3 +16,5 @@ page!(Routers, "routers.md");
 page!(Groups, "groups.md");
 page!(Blocking, "blocking.md");
 page!(Health, "health.md");
+page!(Behaviours, "behaviours.md");
+page!(Middleware, "middleware.md");

@@ -17,6 +17,7 @@ use crate::router::{ByNumber, Direct, InTurn, LeastLoad, Routed, Spread};
 use crate::scenario::{Scenario, UNITS, ready};
 use crate::timers::Timers;
 use crate::workers::Workers;
+use crate::{behaviours, middleware};
 
 /// Counts instructions alone, and fails above the limit.
 fn at_most(limit: Limit) -> LibraryBenchmarkConfig {
@@ -43,6 +44,14 @@ fn at_most(limit: Limit) -> LibraryBenchmarkConfig {
 #[bench::random(args = (), setup = ready::<Spread<Routed<Random>>>, config = at_most(limits::RANDOM))]
 #[bench::hashing(args = (), setup = ready::<Spread<Routed<ByNumber>>>, config = at_most(limits::HASHING))]
 #[bench::least_load(args = (), setup = ready::<LeastLoad>, config = at_most(limits::LEAST_LOAD))]
+#[bench::middleware(args = (), setup = ready::<Flood<middleware::Nothing>>, config = at_most(limits::MIDDLEWARE))]
+#[bench::deadline(args = (), setup = ready::<Flood<middleware::InTime>>, config = at_most(limits::DEADLINE))]
+#[bench::rate_limit(args = (), setup = ready::<Flood<middleware::Limited>>, config = at_most(limits::RATE_LIMIT))]
+#[bench::breaker(args = (), setup = ready::<Flood<middleware::Broken>>, config = at_most(limits::BREAKER))]
+#[bench::spans(args = (), setup = ready::<Flood<middleware::Traced>>, config = at_most(limits::SPANS))]
+#[bench::metrics(args = (), setup = ready::<Flood<middleware::Measured>>, config = at_most(limits::METRICS))]
+#[bench::behaviours(args = (), setup = ready::<Flood<behaviours::Changing>>, config = at_most(limits::BEHAVIOURS))]
+#[bench::machine(args = (), setup = ready::<Flood<behaviours::Turning>>, config = at_most(limits::MACHINE))]
 fn path<S: Scenario>(mut scenario: S) -> S {
     scenario.run(UNITS);
     scenario

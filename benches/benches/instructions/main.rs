@@ -16,10 +16,12 @@
 
 mod ask;
 mod batch;
+mod behaviours;
 mod counted;
 mod flood;
 mod lane;
 mod limits;
+mod middleware;
 mod ping_pong;
 mod port;
 mod router;
@@ -61,6 +63,14 @@ fn main() -> ExitCode {
     try_out::<router::Spread<router::Routed<Random>>>("random");
     try_out::<router::Spread<router::Routed<router::ByNumber>>>("hashing");
     try_out::<router::LeastLoad>("least_load");
+    try_out::<flood::Flood<middleware::Nothing>>("middleware");
+    try_out::<flood::Flood<middleware::InTime>>("deadline");
+    try_out::<flood::Flood<middleware::Limited>>("rate_limit");
+    try_out::<flood::Flood<middleware::Broken>>("breaker");
+    try_out::<flood::Flood<middleware::Traced>>("spans");
+    try_out::<flood::Flood<middleware::Measured>>("metrics");
+    try_out::<flood::Flood<behaviours::Changing>>("behaviours");
+    try_out::<flood::Flood<behaviours::Turning>>("machine");
     ExitCode::SUCCESS
 }
 
