@@ -1,0 +1,315 @@
+//! Running a stream: the actor that makes its islands, sees them end, and gives the result.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{self, Poll};
+use std::time::Duration;
+
+use hippodrome::{Actor, ActorRef, Ask, AskError, Context, Handle, On, OrderError, SpawnError, Stop};
+use parking_lot::Mutex;
+
+use super::failure::{StreamError, StreamFailure};
+use super::island::{Home, Island, Slot};
+use super::signal::{Link, Outbox, Signal, Tally};
+use super::sink::Drain;
+use super::stage::Stage;
+
+/// Makes an island, as a child of the stream's actor.
+type Spawn = Box<dyn FnOnce(Home, &mut Context<'_, Signal>) -> Result<ActorRef<Signal>, SpawnError> + Send>;
+
+/// An island that is to be made.
+pub(crate) struct Plan {
+    spawn: Spawn,
+    /// The boundaries that it is below of, and above of.
+    inlets: Vec<Arc<Link>>,
+    outlets: Vec<Arc<Link>>,
+}
+
+impl Plan {
+    /// An island that is made of this, and leaves its result there.
+    pub(crate) fn new<S, D>(
+        on: On,
+        stage: S,
+        drain: D,
+        result: Slot<D::Output>,
+        inlets: Vec<Arc<Link>>,
+        outlets: Vec<Arc<Link>>,
+    ) -> Self
+    where
+        S: Stage,
+        D: Drain<S::Item>,
+    {
+        let spawn: Spawn = Box::new(move |home, ctx| {
+            let mut parts = Some((stage, drain, result, home));
+            ctx.spawn(on, move || {
+                // An island that panics stops, so its factory is not called again.
+                let (stage, drain, result, home) = parts.take().expect("an island is made once");
+                Island::new(stage, drain, result, home)
+            })
+        });
+        Self { spawn, inlets, outlets }
+    }
+}
+
+/// Gives the result to whoever waits for it.
+type Finish = Box<dyn FnOnce(&mut Context<'_, Signal>, Result<(), StreamFailure>) + Send>;
+
+/// Everything that a stream's actor needs.
+#[doc(hidden)]
+pub struct Run {
+    plans: Vec<Plan>,
+    tally: Tally,
+    finish: Finish,
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Run({} islands)", self.plans.len())
+    }
+}
+
+/// A stream that lacks nothing, and gives a `T` when it has run.
+#[must_use = "a stream does nothing until it is run"]
+pub struct Runnable<T> {
+    pub(crate) plans: Vec<Plan>,
+    pub(crate) collect: Box<dyn FnOnce() -> Option<T> + Send>,
+}
+
+impl<T: Send + 'static> Runnable<T> {
+    pub(crate) fn new(plans: Vec<Plan>, result: Slot<T>) -> Self {
+        Self { plans, collect: Box::new(move || result.lock().take()) }
+    }
+
+    /// Joins two ends of one graph, or two streams, into one that is run, ends and fails as one.
+    pub fn with<U: Send + 'static>(self, other: Runnable<U>) -> Runnable<(T, U)> {
+        let (mut plans, one, other_one) = (self.plans, self.collect, other.collect);
+        plans.extend(other.plans);
+        Runnable { plans, collect: Box::new(move || Some((one()?, other_one()?))) }
+    }
+
+    /// Runs it, as an actor without a parent whose children are the stream's islands. Never waits.
+    ///
+    /// # Errors
+    /// See [`StreamError`]. That an island cannot be spawned shows in the stream's result.
+    pub fn run(self, handle: &Handle) -> Result<Running<T>, StreamError> {
+        self.check()?;
+        let stream = handle.spawn(On::Here, Stream::default)?;
+        let control = Control { stream, tally: Tally::default(), handle: handle.clone() };
+        let tally = control.tally.clone();
+        let (plans, collect) = (self.plans, self.collect);
+        let ask = handle.ask(stream, move |reply| {
+            let finish: Finish = Box::new(move |ctx, outcome| reply.send(ctx, result(outcome, collect)));
+            Signal::Run(Box::new(Run { plans, tally, finish }))
+        });
+        Ok(Running { ask, control })
+    }
+
+    /// Runs it, as a child of the actor that is running: it is stopped with it. The result arrives as the message that
+    /// `map` makes of it, which may capture up to 32 bytes. The result of a stream that runs for more than a year is
+    /// lost.
+    ///
+    /// # Errors
+    /// As for [`run`](Self::run).
+    pub fn run_in<M: Send + 'static>(
+        self,
+        ctx: &mut Context<'_, M>,
+        map: impl FnOnce(Result<T, StreamFailure>) -> M + 'static,
+    ) -> Result<Control, StreamError> {
+        self.check()?;
+        let stream = ctx.spawn(On::Here, Stream::default)?;
+        let control = Control { stream, tally: Tally::default(), handle: ctx.handle() };
+        let reply = ctx.promise(LONGEST_RUN, move |answer| map(answer.unwrap_or(Err(StreamFailure::Stopped))));
+        let (plans, collect, tally) = (self.plans, self.collect, control.tally.clone());
+        let finish: Finish = Box::new(move |ctx, outcome| reply.send(ctx, result(outcome, collect)));
+        ctx.tell(stream, Signal::Run(Box::new(Run { plans, tally, finish })));
+        Ok(control)
+    }
+
+    /// Sees that each boundary has both its ends.
+    fn check(&self) -> Result<(), StreamError> {
+        let ports = |links: fn(&Plan) -> &Vec<Arc<Link>>| {
+            let mut ports: Vec<u64> = self.plans.iter().flat_map(links).map(|link| link.port).collect();
+            ports.sort_unstable();
+            ports
+        };
+        let (inlets, outlets) = (ports(|plan| &plan.inlets), ports(|plan| &plan.outlets));
+        let missing =
+            |these: &[u64], those: &[u64]| these.iter().filter(|port| those.binary_search(port).is_err()).count();
+        match missing(&inlets, &outlets) + missing(&outlets, &inlets) {
+            0 => Ok(()),
+            branches => Err(StreamError::Unconnected { branches }),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Runnable<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Runnable({} islands)", self.plans.len())
+    }
+}
+
+/// How long a stream may run whose result goes to an actor.
+const LONGEST_RUN: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// What a stream has come to.
+fn result<T>(outcome: Result<(), StreamFailure>, collect: impl FnOnce() -> Option<T>) -> Result<T, StreamFailure> {
+    outcome.and_then(|()| collect().ok_or(StreamFailure::Stopped))
+}
+
+/// The actor of a stream: the parent of its islands.
+#[derive(Default)]
+pub(crate) struct Stream {
+    running: usize,
+    finish: Option<Finish>,
+    outcome: Option<Result<(), StreamFailure>>,
+    outbox: Outbox,
+}
+
+impl Stream {
+    fn run(&mut self, run: Run, ctx: &mut Context<'_, Signal>) {
+        self.finish = Some(run.finish);
+        self.running = run.plans.len();
+        let home = Home { stream: ctx.me(), tally: run.tally, handle: ctx.handle() };
+        let mut islands = Vec::with_capacity(run.plans.len());
+        for plan in run.plans {
+            match (plan.spawn)(home.clone(), ctx) {
+                Ok(island) => {
+                    plan.inlets.iter().for_each(|link| _ = link.lower.set(island));
+                    plan.outlets.iter().for_each(|link| _ = link.upper.set(island));
+                    islands.push(island);
+                }
+                Err(error) => return self.end(Err(StreamFailure::Spawn(error)), ctx),
+            }
+        }
+        for island in islands {
+            ctx.watch(island, |terminated| Signal::Gone(terminated.reason));
+            self.outbox.send(ctx, island, Signal::Start);
+        }
+    }
+
+    fn end(&mut self, outcome: Result<(), StreamFailure>, ctx: &mut Context<'_, Signal>) {
+        if self.outcome.is_none() {
+            self.outcome = Some(outcome);
+            ctx.stop_self();
+        }
+    }
+}
+
+impl Actor for Stream {
+    type Msg = Signal;
+
+    fn handle(&mut self, signal: Signal, ctx: &mut Context<'_, Signal>) {
+        match signal {
+            Signal::Run(run) => self.run(*run, ctx),
+            Signal::Finished => {
+                self.running -= 1;
+                if self.running == 0 {
+                    self.end(Ok(()), ctx);
+                }
+            }
+            Signal::Failed(failure) => self.end(Err(*failure), ctx),
+            Signal::Gone(reason) => self.end(Err(StreamFailure::Part(reason)), ctx),
+            _ => {}
+        }
+        self.outbox.flush(ctx);
+        if !self.outbox.is_empty() && ctx.send_after(Duration::from_millis(1), Signal::Timer).is_err() {
+            ctx.stop_self();
+        }
+    }
+
+    /// All islands have stopped: what they dropped is counted.
+    fn stopped(&mut self, ctx: &mut Context<'_, Signal>) {
+        if let Some(finish) = self.finish.take() {
+            finish(ctx, self.outcome.take().unwrap_or(Err(StreamFailure::Stopped)));
+        }
+    }
+}
+
+/// What a stream that runs can be told and asked. Cloned freely.
+#[derive(Clone, Debug)]
+pub struct Control {
+    stream: ActorRef<Signal>,
+    tally: Tally,
+    handle: Handle,
+}
+
+impl Control {
+    /// Stops the stream where it is; its result is [`StreamFailure::Stopped`].
+    ///
+    /// # Errors
+    /// As for [`Handle::stop`].
+    pub fn cancel(&self) -> Result<(), OrderError> {
+        self.handle.stop(self.stream, Stop::Now)
+    }
+
+    /// How many elements the stream has dropped so far: those that a stage failed on, and those that were within it when
+    /// it ended before its source did. Once the result is there, each element that a source gave has either come out or is
+    /// counted here.
+    ///
+    /// Not counted are elements that stages drop because they are told to, such as a filter.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.tally.get()
+    }
+}
+
+/// A stream that runs: a future of its result, or something to wait for.
+///
+/// Dropping it does not stop the stream; the result is a dead letter then.
+#[must_use = "the result says whether the stream has come to its end"]
+pub struct Running<T: Send + 'static> {
+    ask: Ask<Result<T, StreamFailure>>,
+    control: Control,
+}
+
+impl<T: Send + 'static> Running<T> {
+    /// Waits for the result. Blocks the thread: not to be called from a handler.
+    ///
+    /// # Errors
+    /// See [`StreamFailure`].
+    pub fn wait(self, timeout: Duration) -> Result<T, StreamFailure> {
+        self.ask.wait(timeout).unwrap_or_else(|error| {
+            Err(if error == AskError::TimedOut { StreamFailure::TimedOut } else { StreamFailure::Stopped })
+        })
+    }
+
+    /// What the stream can be told and asked while it runs, and asked afterwards.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        self.control.clone()
+    }
+
+    /// Stops the stream where it is; its result is [`StreamFailure::Stopped`].
+    ///
+    /// # Errors
+    /// As for [`Handle::stop`].
+    pub fn cancel(&self) -> Result<(), OrderError> {
+        self.control.cancel()
+    }
+
+    /// The result as an ask, for [`Sim::wait`](https://docs.rs/hippodrome) in simulations.
+    pub fn into_ask(self) -> Ask<Result<T, StreamFailure>> {
+        self.ask
+    }
+}
+
+impl<T: Send + 'static> Future for Running<T> {
+    type Output = Result<T, StreamFailure>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut task::Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.ask).poll(context).map(|answer| answer.unwrap_or(Err(StreamFailure::Stopped)))
+    }
+}
+
+impl<T: Send + 'static> fmt::Debug for Running<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Running<{}>({:?})", std::any::type_name::<T>(), self.control.stream)
+    }
+}
+
+/// A slot for a result.
+pub(crate) fn slot<T>() -> Slot<T> {
+    Arc::new(Mutex::new(None))
+}
