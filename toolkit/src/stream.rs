@@ -65,4 +65,4 @@ pub use feed::{Feed, OfferError};
 pub use running::{Control, Runnable, Running};
 pub use sink::{Drain, Sink};
 pub use source::Source;
-pub use stage::Stage;
+pub use stage::{BoxedStage, Stage};

@@ -12,6 +12,7 @@ use crate::limits::{self, Limit};
 use crate::ping_pong::PingPong;
 use crate::port::FromPort;
 use crate::scenario::{Scenario, UNITS, ready};
+use crate::stream::{Fused, Islands};
 use crate::timers::Timers;
 use crate::workers::Workers;
 
@@ -32,6 +33,8 @@ fn at_most(limit: Limit) -> LibraryBenchmarkConfig {
 #[bench::workers(args = (), setup = ready::<Workers>, config = at_most(limits::WORKERS))]
 #[bench::ask(args = (), setup = ready::<Ask>, config = at_most(limits::ASK))]
 #[bench::timers(args = (), setup = ready::<Timers>, config = at_most(limits::TIMERS))]
+#[bench::stream_fused(args = (), setup = ready::<Fused>, config = at_most(limits::STREAM_FUSED))]
+#[bench::stream_islands(args = (), setup = ready::<Islands>, config = at_most(limits::STREAM_ISLANDS))]
 fn path<S: Scenario>(mut scenario: S) -> S {
     scenario.run(UNITS);
     scenario

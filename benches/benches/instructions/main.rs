@@ -23,6 +23,7 @@ mod ping_pong;
 mod port;
 mod scenario;
 mod table;
+mod stream;
 mod timers;
 mod workers;
 

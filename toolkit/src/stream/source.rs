@@ -18,7 +18,7 @@ use super::origin::{Failing, Iter, Ticks};
 use super::running::{Plan, Runnable, slot};
 use super::signal::{Held, Link, Tally};
 use super::sink::{Drain, Sink};
-use super::stage::Stage;
+use super::stage::{BoxedStage, Stage};
 use super::timed::{Batch, Throttle};
 use super::transform::{FilterMap, FlatMap, Map, Scan, Skip, Take, TakeWhile, TryMap};
 
@@ -248,6 +248,15 @@ impl<S: Stage> Source<S> {
     /// Puts a flow behind it: any function that makes a source of a source.
     pub fn via<U>(self, flow: impl FnOnce(Self) -> Source<U>) -> Source<U> {
         flow(self)
+    }
+
+    /// Hides what it is made of, so that its type can be named, stored, and be the same for different ones. Each element
+    /// costs a dynamic call.
+    pub fn boxed(self) -> Source<BoxedStage<S::Item>>
+    where
+        S::Item: 'static,
+    {
+        self.then(|up| Box::new(up) as BoxedStage<S::Item>)
     }
 
     /// The elements of both, as they come: in turn, where both have some.

@@ -140,6 +140,41 @@ macro_rules! origin {
 }
 pub(crate) use origin;
 
+/// Stages of a type that can be named; see [`Source::boxed`](super::Source::boxed).
+pub type BoxedStage<T> = Box<dyn Stage<Item = T>>;
+
+impl<T: 'static> Stage for BoxedStage<T> {
+    type Item = T;
+
+    fn next(&mut self, turn: &mut Turn<'_, '_>) -> Step<T> {
+        (**self).next(turn)
+    }
+
+    fn start(&mut self, turn: &mut Turn<'_, '_>) {
+        (**self).start(turn);
+    }
+
+    fn receive(&mut self, signal: Signal, turn: &mut Turn<'_, '_>) -> Option<Signal> {
+        (**self).receive(signal, turn)
+    }
+
+    fn cancel(&mut self, turn: &mut Turn<'_, '_>) {
+        (**self).cancel(turn);
+    }
+
+    fn is_closed(&self) -> bool {
+        (**self).is_closed()
+    }
+
+    fn restart(&mut self, turn: &mut Turn<'_, '_>) {
+        (**self).restart(turn);
+    }
+
+    fn recover(&mut self, turn: &mut Turn<'_, '_>) -> Option<OnFailure> {
+        (**self).recover(turn)
+    }
+}
+
 /// What stages can do while their island has its turn.
 #[doc(hidden)]
 #[derive(Debug)]
