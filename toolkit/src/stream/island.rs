@@ -191,6 +191,8 @@ fn pull_slice<S: Stage, D: Drain<S::Item>>(stage: &mut S, drain: &mut D, turn: &
                 let fault = Fault::of_panic(stage_name, &*panic);
                 discard(panic);
                 turn.lose(1, DeadLetterReason::Panicked);
+                // A panic takes as long as thousands of elements.
+                turn.spend_rest();
                 match stage.recover(turn) {
                     Some(OnFailure::Resume | OnFailure::Restart) => {}
                     Some(OnFailure::Stop) | None => return Pulled::Fault(fault),

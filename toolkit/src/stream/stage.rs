@@ -225,6 +225,11 @@ impl<'a, 'c> Turn<'a, 'c> {
         left > 0
     }
 
+    /// Ends the island's turn: somebody has taken long.
+    pub(crate) fn spend_rest(&mut self) {
+        self.budget = 0;
+    }
+
     /// Whether the island's turn is over, and somebody may have been kept from giving an element for that.
     pub(crate) fn is_spent(&self) -> bool {
         self.budget == 0
