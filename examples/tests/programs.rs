@@ -1,4 +1,4 @@
-//! Runs `hello`, `ping_pong` and `game_world` as their users do.
+//! Runs `hello`, `streams`, `ping_pong` and `game_world` as their users do.
 
 use std::process::{Command, Output};
 
@@ -36,6 +36,15 @@ fn value<'a>(text: &'a str, name: &str) -> &'a str {
 #[test]
 fn hello_prints_the_total() {
     assert_eq!(text(&run(env!("CARGO_BIN_EXE_hello"), &[])), "the counter has 5\n");
+}
+
+#[test]
+fn streams_finds_what_a_loop_finds() {
+    let text = text(&run(env!("CARGO_BIN_EXE_streams"), &[]));
+    assert!(value(&text, "lines").starts_with("1000000, "), "{text}");
+    assert_eq!(value(&text, "damaged"), "1000");
+    assert_eq!(value(&text, "windows"), "9990, the highest average is 103.03");
+    assert!(text.ends_with("The loop without a stream finds the same.\n"), "{text}");
 }
 
 #[test]

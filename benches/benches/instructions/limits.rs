@@ -33,5 +33,4 @@ pub(crate) const STREAM_FUSED: Limit = Limit { scenario: "stream_fused", unit: "
 pub(crate) const STREAM_ISLANDS: Limit = Limit { scenario: "stream_islands", unit: "element", instructions: 170.0 };
 
 /// All of them, in the order in which they are counted.
-pub(crate) const ALL: [Limit; 9] =
-    [FLOOD, PING_PONG, LANE, PORT, WORKERS, ASK, TIMERS, STREAM_FUSED, STREAM_ISLANDS];
+pub(crate) const ALL: [Limit; 9] = [FLOOD, PING_PONG, LANE, PORT, WORKERS, ASK, TIMERS, STREAM_FUSED, STREAM_ISLANDS];

@@ -22,8 +22,8 @@ mod limits;
 mod ping_pong;
 mod port;
 mod scenario;
-mod table;
 mod stream;
+mod table;
 mod timers;
 mod workers;
 

@@ -20,7 +20,7 @@ use super::sink::{Drain, Readiness};
 use super::stage::{Stage, Step, Turn};
 
 /// Elements in a chunk.
-pub(crate) const CHUNK: usize = 64;
+pub(crate) const CHUNK: usize = 128;
 
 /// Chunks of a boundary.
 pub(crate) const CHUNKS: usize = 4;
