@@ -15,7 +15,7 @@ use hippodrome::{Engine, On};
 use hippodrome_toolkit::stream::{OnFailure, Source, Stage};
 
 /// Lines of the feed. Every thousandth one is damaged.
-const LINES: u64 = 1_000_000;
+const LINES: u64 = 200_000;
 
 /// Trades of a window.
 const WINDOW: usize = 100;
