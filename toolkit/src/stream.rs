@@ -30,8 +30,8 @@
 //!
 //! # Back-pressure
 //! Stages are pulled from below, so nobody has to hold what nobody has asked for. Between islands demand is a chunk: the
-//! island below sends empty ones up, the one above fills and sends them down. A boundary has four chunks of 64 elements,
-//! and each end has one open besides. A core is never blocked and no ring overflows, however slow a sink is.
+//! island below sends empty ones up, the one above fills and sends them down. A boundary has four chunks of 128
+//! elements, and each end has one open besides. A core is never blocked and no ring overflows, however slow a sink is.
 //!
 //! # End and failure
 //! When its source ends, a stream gives on what it holds, and its result comes when all islands have come to their ends.

@@ -1,18 +1,21 @@
 //! Streams in simulations: each element comes out once or is counted, whatever fails or stops; what is on the way is
 //! bounded; and time is kept.
 
+mod graphs;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use graphs::{Op, model, put};
 use hippodrome::sim::{Faults, Sim, explore, explore_with};
 use hippodrome::{On, Reply, from_fn};
 use hippodrome_toolkit::stream::{OnFailure, Runnable, Source, Stage, StreamFailure};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Elements of a boundary: four chunks of 64 and an open one at each end.
-const BOUNDARY: u64 = 6 * 64;
+/// Elements of a boundary: four chunks of 128 and an open one at each end.
+const BOUNDARY: u64 = 6 * 128;
 
 /// Runs a stream to its end. Returns its result, and how many elements it dropped.
 fn outcome<T: Send + 'static>(sim: &mut Sim, stream: Runnable<T>) -> (Result<T, StreamFailure>, u64) {
@@ -61,6 +64,68 @@ fn nothing_is_lost_and_no_signal_is_left_when_a_stream_ends() {
             assert_eq!(report.dead_letters.total(), 0);
         },
     );
+}
+
+/// A graph of up to six stages, and how many numbers go into it.
+fn random_graph(seed: u64) -> (u64, Vec<Op>) {
+    let mut state = seed;
+    let mut below = move |limit: u64| {
+        state = state.wrapping_mul(0x5851_F42D_4C95_7F2D).wrapping_add(0x1405_7B7E_F767_814F);
+        (state >> 33) % limit
+    };
+    let length = below(1500);
+    let ops = (0..below(7)).map(|_| match below(13) {
+        0 => Op::Filter(1 + below(4)),
+        1 => Op::FlatMap(below(3)),
+        2 => Op::Scan,
+        3 => Op::Take(below(1500)),
+        4 => Op::Skip(below(300)),
+        5 => Op::Batch(1 + below(50) as usize),
+        6 => Op::Concat((0..below(400)).collect()),
+        7 => Op::Zip((0..below(400)).collect()),
+        8 => Op::Diamond(below(2) as usize),
+        9 => Op::Map,
+        10 => Op::FilterMap(1 + below(4)),
+        11 => Op::TakeWhile(below(2000)),
+        _ => Op::Boundary(below(2) as usize),
+    });
+    (length, ops.collect())
+}
+
+#[test]
+fn a_graph_gives_what_iterators_give_whatever_the_order_of_things() {
+    explore_with(
+        300,
+        |builder| builder.faults(Faults::none().delays(8).small_rings(true)),
+        |sim| {
+            let (length, ops) = random_graph(sim.seed());
+            sim.note(format_args!("{length} numbers through {ops:?}"));
+            let expected = ops.iter().cloned().fold((0..length).collect(), model);
+            let source = ops.into_iter().fold(Source::iter(0..length).boxed(), put);
+            assert_eq!(outcome(sim, source.collect(usize::MAX)).0, Ok(expected));
+            assert_eq!(sim.shutdown().unwrap().dead_letters.total(), 0);
+        },
+    );
+}
+
+#[test]
+fn a_graph_in_chaos_gives_the_right_thing_or_a_failure() {
+    let mut whole = 0;
+    explore_with(
+        300,
+        |builder| builder.faults(Faults::chaos()),
+        |sim| {
+            let (length, ops) = random_graph(sim.seed());
+            sim.note(format_args!("{length} numbers through {ops:?}"));
+            let expected: Vec<u64> = ops.iter().cloned().fold((0..length).collect(), model);
+            let source = ops.into_iter().fold(Source::iter(0..length).boxed(), put);
+            if let (Ok(found), _) = outcome(sim, source.collect(usize::MAX)) {
+                assert_eq!(found, expected);
+                whole += 1;
+            }
+        },
+    );
+    assert!(whole > 0 || std::env::var_os("HIPPODROME_SEED").is_some(), "chaos has left no stream whole");
 }
 
 #[test]

@@ -29,8 +29,8 @@ pub(crate) const PORT: Limit = Limit { scenario: "port", unit: "message", instru
 pub(crate) const WORKERS: Limit = Limit { scenario: "workers", unit: "message", instructions: 70.0 };
 pub(crate) const ASK: Limit = Limit { scenario: "ask", unit: "ask and reply", instructions: 760.0 };
 pub(crate) const TIMERS: Limit = Limit { scenario: "timers", unit: "timer", instructions: 780.0 };
-pub(crate) const STREAM_FUSED: Limit = Limit { scenario: "stream_fused", unit: "element", instructions: 40.0 };
-pub(crate) const STREAM_ISLANDS: Limit = Limit { scenario: "stream_islands", unit: "element", instructions: 170.0 };
+pub(crate) const STREAM_FUSED: Limit = Limit { scenario: "stream_fused", unit: "element", instructions: 29.5 };
+pub(crate) const STREAM_ISLANDS: Limit = Limit { scenario: "stream_islands", unit: "element", instructions: 157.0 };
 
 /// All of them, in the order in which they are counted.
 pub(crate) const ALL: [Limit; 9] = [FLOOD, PING_PONG, LANE, PORT, WORKERS, ASK, TIMERS, STREAM_FUSED, STREAM_ISLANDS];

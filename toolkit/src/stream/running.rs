@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{self, Poll};
 use std::time::Duration;
 
-use hippodrome::{Actor, ActorRef, Ask, AskError, Context, Handle, On, OrderError, SpawnError, Stop};
+use hippodrome::{Actor, ActorRef, Ask, AskError, Context, Handle, On, OrderError, Reply, SpawnError, Stop};
 use parking_lot::Mutex;
 
 use super::failure::{StreamError, StreamFailure};
@@ -56,18 +56,11 @@ impl Plan {
 /// Gives the result to whoever waits for it.
 type Finish = Box<dyn FnOnce(&mut Context<'_, Signal>, Result<(), StreamFailure>) + Send>;
 
-/// Everything that a stream's actor needs.
-#[doc(hidden)]
-pub struct Run {
+/// Everything that a stream's actor is made of.
+struct Run {
     plans: Vec<Plan>,
     tally: Tally,
     finish: Finish,
-}
-
-impl fmt::Debug for Run {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Run({} islands)", self.plans.len())
-    }
 }
 
 /// A stream that lacks nothing, and gives a `T` when it has run.
@@ -95,15 +88,11 @@ impl<T: Send + 'static> Runnable<T> {
     /// See [`StreamError`]. That an island cannot be spawned shows in the stream's result.
     pub fn run(self, handle: &Handle) -> Result<Running<T>, StreamError> {
         self.check()?;
-        let stream = handle.spawn(On::Here, Stream::default)?;
-        let control = Control { stream, tally: Tally::default(), handle: handle.clone() };
-        let tally = control.tally.clone();
-        let (plans, collect) = (self.plans, self.collect);
-        let ask = handle.ask(stream, move |reply| {
-            let finish: Finish = Box::new(move |ctx, outcome| reply.send(ctx, result(outcome, collect)));
-            Signal::Run(Box::new(Run { plans, tally, finish }))
-        });
-        Ok(Running { ask, control })
+        let (reply, ask) = handle.promise();
+        let tally = Tally::default();
+        let mut run = Some(self.into_run(tally.clone(), reply));
+        let stream = handle.spawn(On::Here, move || Stream::new(run.take()))?;
+        Ok(Running { ask, control: Control { stream, tally, handle: handle.clone() } })
     }
 
     /// Runs it, as a child of the actor that is running: it is stopped with it. The result arrives as the message that
@@ -118,13 +107,22 @@ impl<T: Send + 'static> Runnable<T> {
         map: impl FnOnce(Result<T, StreamFailure>) -> M + 'static,
     ) -> Result<Control, StreamError> {
         self.check()?;
-        let stream = ctx.spawn(On::Here, Stream::default)?;
-        let control = Control { stream, tally: Tally::default(), handle: ctx.handle() };
+        let run: Slot<Run> = slot();
+        let given = run.clone();
+        let stream = ctx.spawn(On::Here, move || Stream::new(given.lock().take()))?;
         let reply = ctx.promise(LONGEST_RUN, move |answer| map(answer.unwrap_or(Err(StreamFailure::Stopped))));
-        let (plans, collect, tally) = (self.plans, self.collect, control.tally.clone());
-        let finish: Finish = Box::new(move |ctx, outcome| reply.send(ctx, result(outcome, collect)));
-        ctx.tell(stream, Signal::Run(Box::new(Run { plans, tally, finish })));
-        Ok(control)
+        let tally = Tally::default();
+        // A child on this worker is made when the handler has returned, and finds it.
+        *run.lock() = Some(self.into_run(tally.clone(), reply));
+        Ok(Control { stream, tally, handle: ctx.handle() })
+    }
+
+    fn into_run(self, tally: Tally, reply: Reply<Result<T, StreamFailure>>) -> Run {
+        let collect = self.collect;
+        let finish: Finish = Box::new(move |ctx, outcome| {
+            reply.send(ctx, outcome.and_then(|()| collect().ok_or(StreamFailure::Stopped)));
+        });
+        Run { plans: self.plans, tally, finish }
     }
 
     /// Sees that each boundary has both its ends.
@@ -153,21 +151,23 @@ impl<T> fmt::Debug for Runnable<T> {
 /// How long a stream may run whose result goes to an actor.
 const LONGEST_RUN: Duration = Duration::from_secs(366 * 24 * 3600);
 
-/// What a stream has come to.
-fn result<T>(outcome: Result<(), StreamFailure>, collect: impl FnOnce() -> Option<T>) -> Result<T, StreamFailure> {
-    outcome.and_then(|()| collect().ok_or(StreamFailure::Stopped))
-}
-
 /// The actor of a stream: the parent of its islands.
-#[derive(Default)]
 pub(crate) struct Stream {
+    /// There until it has started. An actor that panics as it starts stops, so its factory is called once.
+    run: Option<Run>,
     running: usize,
     finish: Option<Finish>,
     outcome: Option<Result<(), StreamFailure>>,
     outbox: Outbox,
+    /// Whether a timer is armed.
+    is_waking: bool,
 }
 
 impl Stream {
+    fn new(run: Option<Run>) -> Self {
+        Self { run, running: 0, finish: None, outcome: None, outbox: Outbox::default(), is_waking: false }
+    }
+
     fn run(&mut self, run: Run, ctx: &mut Context<'_, Signal>) {
         self.finish = Some(run.finish);
         self.running = run.plans.len();
@@ -189,6 +189,18 @@ impl Stream {
         }
     }
 
+    /// Sees that what found no room is sent later.
+    fn see_to_outbox(&mut self, ctx: &mut Context<'_, Signal>) {
+        if self.outbox.is_empty() || self.is_waking {
+            return;
+        }
+        match ctx.send_after(Duration::from_millis(1), Signal::Timer) {
+            Ok(_) => self.is_waking = true,
+            // What cannot be sent is lost with the stream.
+            Err(_) => ctx.stop_self(),
+        }
+    }
+
     fn end(&mut self, outcome: Result<(), StreamFailure>, ctx: &mut Context<'_, Signal>) {
         if self.outcome.is_none() {
             self.outcome = Some(outcome);
@@ -200,9 +212,15 @@ impl Stream {
 impl Actor for Stream {
     type Msg = Signal;
 
+    fn started(&mut self, ctx: &mut Context<'_, Signal>) {
+        if let Some(run) = self.run.take() {
+            self.run(run, ctx);
+            self.see_to_outbox(ctx);
+        }
+    }
+
     fn handle(&mut self, signal: Signal, ctx: &mut Context<'_, Signal>) {
         match signal {
-            Signal::Run(run) => self.run(*run, ctx),
             Signal::Finished => {
                 self.running -= 1;
                 if self.running == 0 {
@@ -211,12 +229,11 @@ impl Actor for Stream {
             }
             Signal::Failed(failure) => self.end(Err(*failure), ctx),
             Signal::Gone(reason) => self.end(Err(StreamFailure::Part(reason)), ctx),
+            Signal::Timer => self.is_waking = false,
             _ => {}
         }
         self.outbox.flush(ctx);
-        if !self.outbox.is_empty() && ctx.send_after(Duration::from_millis(1), Signal::Timer).is_err() {
-            ctx.stop_self();
-        }
+        self.see_to_outbox(ctx);
     }
 
     /// All islands have stopped: what they dropped is counted.

@@ -8,14 +8,11 @@ use std::sync::{Arc, OnceLock};
 use hippodrome::{ActorRef, Context, StopReason, TryTellError};
 
 use super::failure::StreamFailure;
-use super::running::Run;
 
 /// A message to an island or to the actor of a stream.
 #[doc(hidden)]
 #[derive(Debug)]
 pub enum Signal {
-    /// To the stream's actor: make the islands.
-    Run(Box<Run>),
     /// To an island: all others are made.
     Start,
     /// To itself: go on.
