@@ -358,6 +358,60 @@ fn a_batch_goes_on_when_it_is_full_or_its_time_is_over() {
 }
 
 #[test]
+fn a_feed_wakes_its_stream_though_no_message_finds_room() {
+    explore_with(
+        50,
+        |builder| builder.faults(Faults::none().small_rings(true)),
+        |sim| {
+            let (feed, source) = Source::feed(100);
+            let running = source.on(On::Worker(0)).collect(100).run(&sim.handle()).unwrap();
+            let other = sim.handle().spawn(On::Worker(0), || from_fn(|_: u64, _| ())).unwrap();
+            for n in 0..5 {
+                // The stream has fallen asleep, and the way to it is full of other messages.
+                sim.run_until_idle().unwrap();
+                while sim.handle().try_tell(other, n).is_ok() {}
+                feed.offer(n).unwrap();
+            }
+            sim.run_until_idle().unwrap();
+            drop(feed);
+            assert_eq!(sim.wait(running.into_ask(), PATIENCE), Ok(Ok(vec![0, 1, 2, 3, 4])));
+            assert_eq!(sim.now(), Duration::ZERO, "no timer was needed for it");
+        },
+    );
+}
+
+#[test]
+fn feeds_of_several_actors_lose_nothing() {
+    explore_with(
+        100,
+        |builder| builder.workers(3).faults(Faults::none().delays(8).small_rings(true)),
+        |sim| {
+            let (feed, source) = Source::feed(8);
+            let running = source.on(On::Worker(0)).boundary(On::Worker(1)).count().run(&sim.handle()).unwrap();
+            for worker in 0..3 {
+                let feed = feed.clone();
+                let pusher = sim.handle().spawn(On::Worker(worker), move || {
+                    let mut feed = Some(feed.clone());
+                    from_fn(move |left: u64, ctx: &mut hippodrome::Context<'_, u64>| {
+                        let is_taken = feed.as_ref().is_some_and(|feed| feed.offer(left).is_ok());
+                        let left = left - u64::from(is_taken);
+                        if left > 0 {
+                            ctx.send_after(Duration::from_millis(1), left).unwrap();
+                        } else {
+                            feed = None;
+                            ctx.stop_self();
+                        }
+                    })
+                });
+                sim.handle().tell(pusher.unwrap(), 100);
+            }
+            drop(feed);
+            assert_eq!(sim.wait(running.into_ask(), PATIENCE), Ok(Ok(300)));
+        },
+    );
+}
+
+#[test]
 fn the_same_seed_gives_the_same_run() {
     let trace = |seed| {
         let mut sim = Sim::builder(seed).faults(Faults::chaos()).build().unwrap();

@@ -11,6 +11,25 @@ use super::stage::{Stage, Step, Turn, forward};
 ///
 /// In each case the element that it failed on is lost: it is counted as [dropped](super::Control::dropped), and
 /// reported as a dead letter.
+///
+/// # Examples
+/// ```
+/// use hippodrome::Engine;
+/// use hippodrome_toolkit::stream::{OnFailure, Source};
+/// use std::time::Duration;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Engine::builder().unpinned_workers(1).start()?;
+/// let numbers = Source::iter(["1", "two", "3"]).try_map(str::parse::<u64>).on_failure(OnFailure::Resume);
+/// assert_eq!(numbers.collect(10).run(&engine.handle())?.wait(Duration::from_secs(5))?, [1, 3]);
+///
+/// let numbers = Source::iter(["1", "two", "3"]).try_map(str::parse::<u64>).named("parse");
+/// let failure = numbers.count().run(&engine.handle())?.wait(Duration::from_secs(5)).unwrap_err();
+/// assert_eq!(failure.to_string(), "parse has failed: invalid digit found in string");
+/// # engine.shutdown(Duration::from_secs(5))?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnFailure {

@@ -48,6 +48,27 @@ impl<T> fmt::Debug for OfferError<T> {
 ///
 /// The elements of one feed are taken in the order in which it offered them. An offer costs a push into a ring that all
 /// clones share; one that wakes a sleeping stream also sends it a message.
+///
+/// # Examples
+/// ```
+/// use hippodrome::Engine;
+/// use hippodrome_toolkit::stream::Source;
+/// use std::time::Duration;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let engine = Engine::builder().unpinned_workers(1).start()?;
+/// let (feed, source) = Source::feed(1024);
+/// let running = source.count().run(&engine.handle())?;
+/// std::thread::spawn(move || {
+///     for n in 0..100 {
+///         feed.offer(n).expect("there is room for 1,024");
+///     }
+/// });
+/// assert_eq!(running.wait(Duration::from_secs(5))?, 100);
+/// # engine.shutdown(Duration::from_secs(5))?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Feed<T> {
     /// There until the feed is dropped.
     producer: Option<mpsc::Producer<T>>,

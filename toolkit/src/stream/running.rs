@@ -76,6 +76,8 @@ impl<T: Send + 'static> Runnable<T> {
     }
 
     /// Joins two ends of one graph, or two streams, into one that is run, ends and fails as one.
+    ///
+    /// See [`Source::broadcast`](super::Source::broadcast) for an example.
     pub fn with<U: Send + 'static>(self, other: Runnable<U>) -> Runnable<(T, U)> {
         let (mut plans, one, other_one) = (self.plans, self.collect, other.collect);
         plans.extend(other.plans);
@@ -101,6 +103,44 @@ impl<T: Send + 'static> Runnable<T> {
     ///
     /// # Errors
     /// As for [`run`](Self::run).
+    ///
+    /// # Examples
+    /// ```
+    /// use hippodrome::{Actor, Context, Engine, On, Reply};
+    /// use hippodrome_toolkit::stream::{Source, StreamFailure};
+    /// use std::time::Duration;
+    ///
+    /// #[derive(Default)]
+    /// struct Summer(Option<Reply<u64>>);
+    ///
+    /// enum Sum {
+    ///     UpTo(u64, Reply<u64>),
+    ///     Done(Result<u64, StreamFailure>),
+    /// }
+    ///
+    /// impl Actor for Summer {
+    ///     type Msg = Sum;
+    ///     fn handle(&mut self, msg: Sum, ctx: &mut Context<'_, Sum>) {
+    ///         match msg {
+    ///             Sum::UpTo(n, reply) => {
+    ///                 let sum = Source::iter(1..=n).fold(0, |sum, n| *sum += n);
+    ///                 // An error drops the reply, which ends the ask.
+    ///                 self.0 = sum.run_in(ctx, Sum::Done).ok().map(|_| reply);
+    ///             }
+    ///             Sum::Done(Ok(sum)) => drop(self.0.take().map(|reply| reply.send(ctx, sum))),
+    ///             Sum::Done(Err(_)) => drop(self.0.take()),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = Engine::builder().unpinned_workers(1).start()?;
+    /// let summer = engine.handle().spawn(On::Worker(0), Summer::default)?;
+    /// assert_eq!(engine.handle().ask(summer, |reply| Sum::UpTo(10, reply)).wait(Duration::from_secs(5))?, 55);
+    /// # engine.shutdown(Duration::from_secs(5))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn run_in<M: Send + 'static>(
         self,
         ctx: &mut Context<'_, M>,

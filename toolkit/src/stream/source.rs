@@ -216,6 +216,24 @@ impl<S: Stage> Source<S> {
     /// elements. An ask that has no answer in the time is a failure of this stage on its element.
     ///
     /// With a `Reply<()>` this is a sink to an actor that acknowledges.
+    ///
+    /// # Examples
+    /// ```
+    /// use hippodrome::{Engine, On, Reply, from_fn};
+    /// use hippodrome_toolkit::stream::Source;
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = Engine::builder().unpinned_workers(2).start()?;
+    /// struct Square(u64, Reply<u64>);
+    /// let squares = || from_fn(|Square(n, reply), ctx| reply.send(ctx, n * n));
+    /// let squares = engine.handle().spawn(On::Worker(1), squares)?;
+    /// let stream = Source::iter(1..4).map_async(16, Duration::from_secs(1), squares, Square).collect(10);
+    /// assert_eq!(stream.run(&engine.handle())?.wait(Duration::from_secs(5))?, [1, 4, 9]);
+    /// # engine.shutdown(Duration::from_secs(5))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn map_async<M, U>(
         self,
         parallelism: usize,
@@ -317,6 +335,23 @@ impl<S: Stage> Source<S> {
     /// branch that takes no more is left out.
     ///
     /// All branches must be run as one; see [`Runnable::with`].
+    ///
+    /// # Examples
+    /// ```
+    /// use hippodrome::{Engine, On};
+    /// use hippodrome_toolkit::stream::Source;
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = Engine::builder().unpinned_workers(2).start()?;
+    /// let [sums, counts] = Source::iter(1..=100_u64).broadcast();
+    /// let sum = sums.on(On::Worker(1)).fold(0, |sum, n| *sum += n);
+    /// let both = sum.with(counts.filter(|n| n % 3 == 0).count());
+    /// assert_eq!(both.run(&engine.handle())?.wait(Duration::from_secs(5))?, (5050, 33));
+    /// # engine.shutdown(Duration::from_secs(5))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn broadcast<const N: usize>(self) -> [Source<impl Stage<Item = S::Item>>; N]
     where
         S::Item: Clone + Send + 'static,
