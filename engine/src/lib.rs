@@ -74,6 +74,7 @@ mod port;
 mod reader;
 mod reply;
 mod restart;
+mod sender;
 mod shared;
 mod shutdown;
 #[cfg(feature = "sim")]
@@ -109,6 +110,7 @@ pub use mailbox::{MailboxSpec, Overflow};
 pub use port::Port;
 pub use reply::Reply;
 pub use restart::{Backoff, Restart};
+pub use sender::{Outside, Tell};
 pub use shutdown::{Left, Report, ShutdownError};
 pub use spawn::{On, Props};
 pub use stats::{ActorTypeStats, Stats, WorkerStats};
