@@ -39,6 +39,13 @@ fn hello_prints_the_total() {
 }
 
 #[test]
+fn clients_moves_money_between_accounts() {
+    let text = text(&run(env!("CARGO_BIN_EXE_clients"), &[]));
+    assert!(text.contains("20 was declined: Alice has 10\n"), "{text}");
+    assert!(text.ends_with("Alice has 10, Bob has 90, 1 declined\n"), "{text}");
+}
+
+#[test]
 fn ping_pong_prints_its_rate_and_a_table_of_round_trips() {
     let text = text(&ping_pong(&["--rounds", "2000"]));
     assert!(text.starts_with("ping-pong: 2,000 rounds between cores "), "{text}");
