@@ -11,3 +11,4 @@ macro_rules! page {
 
 page!(Guide, "README.md");
 page!(Clients, "clients.md");
+page!(Testing, "testing.md");
