@@ -50,6 +50,7 @@ const UNSAFE_OUTSIDE: &[(&str, &str)] = &[
     ("toolkit/tests/behaviours_allocate_nothing.rs", "an allocator that counts allocations"),
     ("toolkit/tests/health_allocations.rs", "an allocator that counts allocations"),
     ("toolkit/tests/router_no_allocation.rs", "an allocator that counts allocations"),
+    ("toolkit/tests/stream_allocation.rs", "an allocator that counts allocations"),
 ];
 
 /// The roots of crates that may contain unsafe code, and so cannot forbid it.

@@ -1,4 +1,5 @@
 //! Runs `hello`, `ping_pong`, `routers`, `groups` and `game_world` as their users do.
+//! Runs `hello`, `streams`, `ping_pong` and `game_world` as their users do.
 
 use std::process::{Command, Output};
 
@@ -69,6 +70,15 @@ fn groups_tells_who_has_heard_how_much() {
     let text = text(&run(env!("CARGO_BIN_EXE_groups"), &[]));
     let words = "ann has heard 6 words\nbob has heard 3 words\ncid has heard 6 words\n";
     assert_eq!(text, format!("3 hear it\n2 hear it\n{words}"));
+}
+
+#[test]
+fn streams_finds_what_a_loop_finds() {
+    let text = text(&run(env!("CARGO_BIN_EXE_streams"), &[]));
+    assert!(value(&text, "lines").starts_with("200000, "), "{text}");
+    assert_eq!(value(&text, "damaged"), "200");
+    assert_eq!(value(&text, "windows"), "1998, the highest average is 102.72");
+    assert!(text.ends_with("The loop without a stream finds the same.\n"), "{text}");
 }
 
 #[test]

@@ -18,3 +18,4 @@ page!(Blocking, "blocking.md");
 page!(Health, "health.md");
 page!(Behaviours, "behaviours.md");
 page!(Middleware, "middleware.md");
+page!(Streams, "streams.md");

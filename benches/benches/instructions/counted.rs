@@ -15,6 +15,7 @@ use crate::ping_pong::PingPong;
 use crate::port::FromPort;
 use crate::router::{ByNumber, Direct, InTurn, LeastLoad, Routed, Spread};
 use crate::scenario::{Scenario, UNITS, ready};
+use crate::stream::{Fused, Islands};
 use crate::timers::Timers;
 use crate::workers::Workers;
 use crate::{behaviours, middleware};
@@ -52,6 +53,8 @@ fn at_most(limit: Limit) -> LibraryBenchmarkConfig {
 #[bench::metrics(args = (), setup = ready::<Flood<middleware::Measured>>, config = at_most(limits::METRICS))]
 #[bench::behaviours(args = (), setup = ready::<Flood<behaviours::Changing>>, config = at_most(limits::BEHAVIOURS))]
 #[bench::machine(args = (), setup = ready::<Flood<behaviours::Turning>>, config = at_most(limits::MACHINE))]
+#[bench::stream_fused(args = (), setup = ready::<Fused>, config = at_most(limits::STREAM_FUSED))]
+#[bench::stream_islands(args = (), setup = ready::<Islands>, config = at_most(limits::STREAM_ISLANDS))]
 fn path<S: Scenario>(mut scenario: S) -> S {
     scenario.run(UNITS);
     scenario

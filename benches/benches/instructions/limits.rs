@@ -43,6 +43,9 @@ pub(crate) const LEAST_LOAD: Limit = Limit { scenario: "least_load", unit: "mess
 const _: () = assert!(ROUND_ROBIN.instructions <= 1.3 * IN_TURN.instructions / 1.03);
 const _: () = assert!(RANDOM.instructions <= 1.3 * IN_TURN.instructions / 1.03);
 
+pub(crate) const STREAM_FUSED: Limit = Limit { scenario: "stream_fused", unit: "element", instructions: 29.5 };
+pub(crate) const STREAM_ISLANDS: Limit = Limit { scenario: "stream_islands", unit: "element", instructions: 157.0 };
+
 /// All of them, in the order in which they are counted.
 pub(crate) const ALL: &[Limit] = &[
     FLOOD,
@@ -60,4 +63,6 @@ pub(crate) const ALL: &[Limit] = &[
     RANDOM,
     HASHING,
     LEAST_LOAD,
+    STREAM_FUSED,
+    STREAM_ISLANDS,
 ];

@@ -26,6 +26,7 @@ mod ping_pong;
 mod port;
 mod router;
 mod scenario;
+mod stream;
 mod table;
 mod timers;
 mod workers;
