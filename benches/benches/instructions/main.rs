@@ -15,6 +15,7 @@
 //! with `--test`, each scenario runs once, without them, and nothing is counted.
 
 mod ask;
+mod batch;
 mod behaviours;
 mod counted;
 mod flood;
@@ -23,7 +24,9 @@ mod limits;
 mod middleware;
 mod ping_pong;
 mod port;
+mod router;
 mod scenario;
+mod stream;
 mod table;
 mod timers;
 mod workers;
@@ -31,6 +34,7 @@ mod workers;
 use std::env;
 use std::process::ExitCode;
 
+use hippodrome_toolkit::router::{Random, RoundRobin};
 use scenario::{Scenario, UNITS, ready};
 
 fn main() -> ExitCode {
@@ -52,6 +56,14 @@ fn main() -> ExitCode {
     try_out::<workers::Workers>("workers");
     try_out::<ask::Ask>("ask");
     try_out::<timers::Timers>("timers");
+    try_out::<batch::InBatches>("batch");
+    try_out::<router::Spread<router::Direct>>("direct");
+    try_out::<router::Spread<router::Routed<RoundRobin, 1>>>("routed");
+    try_out::<router::Spread<router::InTurn>>("in_turn");
+    try_out::<router::Spread<router::Routed<RoundRobin>>>("round_robin");
+    try_out::<router::Spread<router::Routed<Random>>>("random");
+    try_out::<router::Spread<router::Routed<router::ByNumber>>>("hashing");
+    try_out::<router::LeastLoad>("least_load");
     try_out::<flood::Flood<middleware::Nothing>>("middleware");
     try_out::<flood::Flood<middleware::InTime>>("deadline");
     try_out::<flood::Flood<middleware::Limited>>("rate_limit");

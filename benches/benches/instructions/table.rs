@@ -42,12 +42,12 @@ pub(crate) fn print() -> io::Result<ExitCode> {
             continue;
         };
         if rows == 0 {
-            println!("{:<12}{:>12}{:>10}   a", "scenario", "instructions", "at most");
+            println!("{:<14}{:>12}{:>10}   a", "scenario", "instructions", "at most");
         }
         rows += 1;
         let Limit { scenario, unit, instructions: most } = limit;
         let found = total as f64 / UNITS as f64;
-        println!("{scenario:<12}{found:>12.2}{most:>10.2}   {unit}");
+        println!("{scenario:<14}{found:>12.2}{most:>10.2}   {unit}");
         if scenario == FLOOD.scenario {
             flood = Some(total);
         } else if scenario == MIDDLEWARE.scenario && flood.is_some_and(|flood| total > flood + NOISE) {
@@ -71,7 +71,7 @@ pub(crate) fn print() -> io::Result<ExitCode> {
 /// Which scenario one of gungraun's lines is about, and the instructions of its run.
 fn counted(line: &str) -> Option<(Limit, u64)> {
     let benchmark: Value = serde_json::from_str(line).ok()?;
-    let limit = ALL.into_iter().find(|limit| benchmark["id"] == limit.scenario)?;
+    let limit = ALL.iter().copied().find(|limit| benchmark["id"] == limit.scenario)?;
     let values = benchmark.pointer("/profiles/0/data/total/metrics/Ir/values")?;
     Some((limit, values["new"].as_u64()?))
 }
