@@ -346,7 +346,7 @@ impl<T: Send + 'static> Running<T> {
         self.control.cancel()
     }
 
-    /// The result as an ask, for [`Sim::wait`](https://docs.rs/hippodrome) in simulations.
+    /// The result as an ask, which a simulation can wait for by `Sim::wait`.
     pub fn into_ask(self) -> Ask<Result<T, StreamFailure>> {
         self.ask
     }
