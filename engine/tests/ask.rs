@@ -494,7 +494,7 @@ fn a_handles_promise_is_answered_by_whoever_has_its_reply() {
     let mut reply = Some(reply);
     let answerer = handle.spawn(On::Worker(1), move || {
         let mut reply = reply.take();
-        from_fn(move |n: u64, ctx| drop(reply.take().map(|reply: Reply<u64>| reply.send(ctx, n))))
+        from_fn(move |n: u64, ctx| _ = reply.take().map(|reply: Reply<u64>| reply.send(ctx, n)))
     });
     handle.tell(answerer.unwrap(), 7);
     assert_eq!(ask.wait(PATIENCE), Ok(7));

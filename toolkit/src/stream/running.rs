@@ -127,7 +127,7 @@ impl<T: Send + 'static> Runnable<T> {
     ///                 // An error drops the reply, which ends the ask.
     ///                 self.0 = sum.run_in(ctx, Sum::Done).ok().map(|_| reply);
     ///             }
-    ///             Sum::Done(Ok(sum)) => drop(self.0.take().map(|reply| reply.send(ctx, sum))),
+    ///             Sum::Done(Ok(sum)) => _ = self.0.take().map(|reply| reply.send(ctx, sum)),
     ///             Sum::Done(Err(_)) => drop(self.0.take()),
     ///         }
     ///     }
