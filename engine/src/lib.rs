@@ -22,6 +22,7 @@
 //!
 //! # Features
 //! None is on by default, and none changes the API of the rest.
+//! * `macros`: `#[hippodrome::actor]` makes the messages of an actor and a typed client from its methods.
 //! * `metrics`: `Stats::export` gives a snapshot to the recorder of the [`metrics`](https://docs.rs/metrics) facade.
 //! * `sim`: deterministic simulation, to test actors with: many seeds, virtual time, faults, and a failing seed to replay.
 //!
@@ -46,8 +47,10 @@
 mod actor;
 mod address;
 mod asks;
+mod batch;
 mod bus;
 mod cell;
+mod child;
 mod clock;
 pub mod config;
 mod context;
@@ -69,11 +72,14 @@ mod message;
 mod monitor;
 mod names;
 mod outbound;
+mod ping;
 mod plan;
 mod port;
 mod reader;
 mod reply;
 mod restart;
+mod running;
+mod sender;
 mod shared;
 mod shutdown;
 #[cfg(feature = "sim")]
@@ -94,7 +100,9 @@ mod worker;
 
 pub use actor::{Actor, FnActor, from_fn};
 pub use address::{ActorRef, Address};
+pub use batch::Batch;
 pub use bus::EVENT_BYTES;
+pub use child::ChildEvent;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{Config, Pinning, WaitStrategy};
 pub use context::Context;
@@ -104,11 +112,14 @@ pub use engine::{Builder, Engine};
 pub use error::{AskError, Error, OrderError, PortError, SpawnError, StartError, StatsSocketError, TryTellError};
 pub use event::SystemEvent;
 pub use handle::{Ask, Handle};
+#[cfg(feature = "macros")]
+pub use hippodrome_macros::actor;
 pub use host::{Host, Seat};
 pub use mailbox::{MailboxSpec, Overflow};
 pub use port::Port;
 pub use reply::Reply;
 pub use restart::{Backoff, Restart};
+pub use sender::{Outside, Tell};
 pub use shutdown::{Left, Report, ShutdownError};
 pub use spawn::{On, Props};
 pub use stats::{ActorTypeStats, Stats, WorkerStats};

@@ -12,6 +12,7 @@ use crate::bus::BusReader;
 use crate::core::Core;
 use crate::event::SystemEvent;
 use crate::instrument::Instrument;
+use crate::shared::Driver;
 use crate::sim::faults::{Faults, Injected, InjectedPanic};
 use crate::sim::random::Random;
 use crate::sim::trace::{Place, ShortName, Trace};
@@ -28,6 +29,8 @@ pub(crate) struct World {
     pub(crate) log: BusReader,
     /// Actors for which there are no faults.
     pub(crate) spared: Vec<Address>,
+    /// Actors that are to panic, each at the message after so many others.
+    pub(crate) aimed: Vec<(Address, u64)>,
     /// The actor of each worker that handled a message last, and its type.
     pub(crate) handled_last: Vec<Option<(Address, &'static str)>>,
 }
@@ -68,6 +71,16 @@ impl World {
         self.random.once_in(once_in) && !self.is_spared(actor)
     }
 
+    /// Whether a panic was aimed at the message that this actor is about to handle.
+    fn is_hit(&mut self, actor: Address) -> bool {
+        let due = |(at, left): &mut (Address, u64)| {
+            let is_due = *at == actor && *left == 0;
+            *left -= u64::from(*at == actor && !is_due);
+            is_due
+        };
+        self.aimed.extract_if(.., due).count() > 0
+    }
+
     /// Traces what was published on the event bus.
     pub(crate) fn trace_events(&mut self) {
         let trace = &mut self.trace;
@@ -83,6 +96,10 @@ fn trace_event(trace: &mut Trace, event: &SystemEvent) {
         SystemEvent::Stopped { actor, actor_type, reason } => {
             let (place, name) = (Place(*actor), ShortName(actor_type));
             trace.line(format_args!("  stopped {place} {name}: {}", kind_of(reason)));
+        }
+        SystemEvent::Suspended { actor, actor_type, reason } => {
+            let (place, name) = (Place(*actor), ShortName(actor_type));
+            trace.line(format_args!("  suspended {place} {name}: {}", kind_of(reason)));
         }
         SystemEvent::Restarted { actor, actor_type, restart } => {
             trace.line(format_args!("  restarted {} {}: {restart}", Place(*actor), ShortName(actor_type)));
@@ -155,7 +172,8 @@ impl Instrument for Simulated {
             world.trace_events();
             world.handled_last[core.index] = Some((actor, name));
             world.trace.line(format_args!("  handles {} {}", Place(actor), ShortName(name)));
-            let panics = world.strikes(actor, world.faults.panics);
+            let is_hit = world.is_hit(actor);
+            let panics = world.strikes(actor, world.faults.panics) || is_hit;
             if panics {
                 world.injected.panics += 1;
                 world.trace.line(format_args!("  fault: {} panics", Place(actor)));
@@ -176,6 +194,22 @@ impl Instrument for Simulated {
             panics
         });
         panic_if(panics);
+    }
+}
+
+/// After a message that is not the last of a batch.
+#[inline]
+pub(crate) fn after_one(core: &mut Core) {
+    if core.shared.driver == Driver::Simulation {
+        Simulated::after_message(core);
+    }
+}
+
+/// Before a message that is not the first of a batch.
+#[inline]
+pub(crate) fn before_next(core: &mut Core) {
+    if core.shared.driver == Driver::Simulation {
+        Simulated::before_message(core);
     }
 }
 
