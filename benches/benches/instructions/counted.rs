@@ -13,6 +13,7 @@ use crate::limits::{self, Limit};
 use crate::ping_pong::PingPong;
 use crate::port::FromPort;
 use crate::scenario::{Scenario, UNITS, ready};
+use crate::supervised::Supervised;
 use crate::timers::Timers;
 use crate::workers::Workers;
 
@@ -34,6 +35,8 @@ fn at_most(limit: Limit) -> LibraryBenchmarkConfig {
 #[bench::ask(args = (), setup = ready::<Ask>, config = at_most(limits::ASK))]
 #[bench::timers(args = (), setup = ready::<Timers>, config = at_most(limits::TIMERS))]
 #[bench::batch(args = (), setup = ready::<InBatches>, config = at_most(limits::BATCH))]
+#[bench::supervised(args = (), setup = ready::<Supervised<false>>, config = at_most(limits::SUPERVISED))]
+#[bench::retried(args = (), setup = ready::<Supervised<true>>, config = at_most(limits::RETRIED))]
 fn path<S: Scenario>(mut scenario: S) -> S {
     scenario.run(UNITS);
     scenario

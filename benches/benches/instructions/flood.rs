@@ -43,7 +43,7 @@ pub(crate) fn spawn_flooder(handle: &Handle, on: On, sink: ActorRef<Token>) -> A
 }
 
 /// Takes a checksum, and leaves it when everything has come.
-struct Sink {
+pub(crate) struct Sink {
     received: u64,
     digest: u64,
     found: Found,
@@ -61,9 +61,12 @@ impl Actor for Sink {
     }
 }
 
+pub(crate) fn sink(found: Found) -> impl FnMut() -> Sink + std::marker::Send + 'static {
+    move || Sink { received: 0, digest: 0, found: found.clone() }
+}
+
 pub(crate) fn spawn_sink(handle: &Handle, on: On, found: Found) -> ActorRef<Token> {
-    let sink = handle.spawn(on, move || Sink { received: 0, digest: 0, found: found.clone() });
-    sink.expect("there is room for an actor")
+    handle.spawn(on, sink(found)).expect("there is room for an actor")
 }
 
 /// What a sink must find.

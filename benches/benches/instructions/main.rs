@@ -23,6 +23,7 @@ mod limits;
 mod ping_pong;
 mod port;
 mod scenario;
+mod supervised;
 mod table;
 mod timers;
 mod workers;
@@ -52,6 +53,8 @@ fn main() -> ExitCode {
     try_out::<ask::Ask>("ask");
     try_out::<timers::Timers>("timers");
     try_out::<batch::InBatches>("batch");
+    try_out::<supervised::Supervised<false>>("supervised");
+    try_out::<supervised::Supervised<true>>("retried");
     ExitCode::SUCCESS
 }
 
