@@ -157,8 +157,8 @@ impl Supervisor {
         self
     }
 
-    /// Adds a child, which is started when the ones before it are up; a supervisor is up when its own children are. If it cannot be spawned, or its name is taken, the
-    /// supervisor stops those it has started and fails.
+    /// Adds a child, which is started when the ones before it are up; a supervisor is up when its own children are. If it
+    /// cannot be spawned, or its name is taken, the supervisor stops those it has started and fails.
     pub fn child<M: Send + 'static>(mut self, spec: ChildSpec<M>) -> Self {
         self.pending.push_back(Pending { spec: spec.erase(), answer: None });
         self
