@@ -42,6 +42,11 @@ pub(crate) enum Task {
         parent: Tag,
         message: Arc<str>,
     },
+    /// Somebody has given the actor up.
+    Fail {
+        actor: Tag,
+        why: Arc<str>,
+    },
     /// The backoff before a restart is over.
     BackoffOver {
         actor: Tag,
@@ -136,6 +141,7 @@ impl Core {
                     self.decide(head, message);
                 }
             }
+            Task::Fail { actor, why } => self.fail_by_order(actor, why),
             Task::BackoffOver { actor, incarnation } => self.backoff_over(actor, incarnation),
             Task::RestartChild { parent, child, wait } => self.restart_child(parent, child, wait),
             Task::ReleaseChild { parent, child } => self.release_child(parent, child),

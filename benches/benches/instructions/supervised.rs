@@ -16,7 +16,7 @@ use hippodrome::{ActorRef, Handle, On};
 use hippodrome_benches::Bench;
 use hippodrome_toolkit::supervision::{ChildRef, ChildSpec, Retry, Strategy, Supervisor};
 
-use crate::flood::{Send, expected, sink, spawn_flooder};
+use crate::flood::{Send, Sink, expected, spawn_flooder};
 use crate::scenario::{Found, Scenario};
 
 /// A flood into a sink that is supervised, and if it `RETRIES`, would try again.
@@ -34,7 +34,8 @@ impl<const RETRIES: bool> Scenario for Supervised<RETRIES> {
         let (found, child) = (Found::default(), ChildRef::new());
         let (finds, noted) = (found.clone(), child.clone());
         let supervisor = handle.spawn(On::Worker(0), move || {
-            let sink = sink(finds.clone());
+            let finds = finds.clone();
+            let sink = move || Sink::new(finds.clone());
             let spec = if RETRIES {
                 ChildSpec::new("sink", On::Here, Retry::times(1).wrap(sink))
             } else {
