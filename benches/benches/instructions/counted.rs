@@ -17,6 +17,7 @@ use crate::port::FromPort;
 use crate::router::{ByNumber, Direct, InTurn, LeastLoad, Routed, Spread};
 use crate::scenario::{Scenario, UNITS, ready};
 use crate::stream::{Fused, Islands};
+use crate::supervised::Supervised;
 use crate::timers::Timers;
 use crate::workers::Workers;
 use crate::{behaviours, middleware};
@@ -39,6 +40,8 @@ fn at_most(limit: Limit) -> LibraryBenchmarkConfig {
 #[bench::ask(args = (), setup = ready::<Ask>, config = at_most(limits::ASK))]
 #[bench::timers(args = (), setup = ready::<Timers>, config = at_most(limits::TIMERS))]
 #[bench::batch(args = (), setup = ready::<InBatches>, config = at_most(limits::BATCH))]
+#[bench::supervised(args = (), setup = ready::<Supervised<false>>, config = at_most(limits::SUPERVISED))]
+#[bench::retried(args = (), setup = ready::<Supervised<true>>, config = at_most(limits::RETRIED))]
 #[bench::direct(args = (), setup = ready::<Spread<Direct>>, config = at_most(limits::DIRECT))]
 #[bench::routed(args = (), setup = ready::<Spread<Routed<RoundRobin, 1>>>, config = at_most(limits::ROUTED))]
 #[bench::in_turn(args = (), setup = ready::<Spread<InTurn>>, config = at_most(limits::IN_TURN))]

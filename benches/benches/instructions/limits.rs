@@ -30,6 +30,9 @@ pub(crate) const WORKERS: Limit = Limit { scenario: "workers", unit: "message", 
 pub(crate) const ASK: Limit = Limit { scenario: "ask", unit: "ask and reply", instructions: 737.0 };
 pub(crate) const TIMERS: Limit = Limit { scenario: "timers", unit: "timer", instructions: 780.0 };
 pub(crate) const BATCH: Limit = Limit { scenario: "batch", unit: "message", instructions: 43.9 };
+/// As `flood`: supervision costs nothing per message, nor does another try of a message that is `Copy`.
+pub(crate) const SUPERVISED: Limit = Limit { scenario: "supervised", unit: "message", instructions: 42.8 };
+pub(crate) const RETRIED: Limit = Limit { scenario: "retried", unit: "message", instructions: 42.8 };
 
 pub(crate) const DIRECT: Limit = Limit { scenario: "direct", unit: "message", instructions: 44.5 };
 pub(crate) const ROUTED: Limit = Limit { scenario: "routed", unit: "message", instructions: 64.0 };
@@ -73,6 +76,8 @@ pub(crate) const ALL: &[Limit] = &[
     ASK,
     TIMERS,
     BATCH,
+    SUPERVISED,
+    RETRIED,
     DIRECT,
     ROUTED,
     IN_TURN,

@@ -28,6 +28,7 @@ mod port;
 mod router;
 mod scenario;
 mod stream;
+mod supervised;
 mod table;
 mod timers;
 mod workers;
@@ -58,6 +59,8 @@ fn main() -> ExitCode {
     try_out::<ask::Ask>("ask");
     try_out::<timers::Timers>("timers");
     try_out::<batch::InBatches>("batch");
+    try_out::<supervised::Supervised<false>>("supervised");
+    try_out::<supervised::Supervised<true>>("retried");
     try_out::<router::Spread<router::Direct>>("direct");
     try_out::<router::Spread<router::Routed<RoundRobin, 1>>>("routed");
     try_out::<router::Spread<router::InTurn>>("in_turn");
