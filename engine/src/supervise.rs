@@ -58,9 +58,13 @@ pub(crate) enum Task {
         child: Tag,
         wait: Duration,
     },
-    /// A parent no longer supervises a child.
+    /// A parent of this worker no longer supervises a child.
     ReleaseChild {
-        parent: Address,
+        parent: Tag,
+        child: Address,
+    },
+    /// A child of this worker is no longer supervised.
+    ChildReleased {
         child: Tag,
     },
     /// Anything else that must not happen while an actor is on the stack.
@@ -141,6 +145,7 @@ impl Core {
             Task::BackoffOver { actor, incarnation } => self.backoff_over(actor, incarnation),
             Task::RestartChild { parent, child, wait } => self.restart_child(parent, child, wait),
             Task::ReleaseChild { parent, child } => self.release_child(parent, child),
+            Task::ChildReleased { child } => self.child_released(child),
             Task::Call(call) => call(self),
         }
     }
