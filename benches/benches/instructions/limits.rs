@@ -59,9 +59,6 @@ pub(crate) const METRICS: Limit = Limit { scenario: "metrics", unit: "message", 
 pub(crate) const BEHAVIOURS: Limit = Limit { scenario: "behaviours", unit: "message", instructions: 59.0 };
 pub(crate) const MACHINE: Limit = Limit { scenario: "machine", unit: "message", instructions: 53.5 };
 
-pub(crate) const STREAM_FUSED: Limit = Limit { scenario: "stream_fused", unit: "element", instructions: 29.5 };
-pub(crate) const STREAM_ISLANDS: Limit = Limit { scenario: "stream_islands", unit: "element", instructions: 157.0 };
-
 /// The same program by hand and through a generated client, which costs the same.
 pub(crate) const BY_HAND: Limit = Limit { scenario: "by_hand", unit: "message", instructions: 53.5 };
 pub(crate) const CLIENT: Limit = Limit { scenario: "client", ..BY_HAND };
@@ -95,8 +92,6 @@ pub(crate) const ALL: &[Limit] = &[
     METRICS,
     BEHAVIOURS,
     MACHINE,
-    STREAM_FUSED,
-    STREAM_ISLANDS,
     BY_HAND,
     CLIENT,
 ];
