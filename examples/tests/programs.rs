@@ -1,4 +1,4 @@
-//! Runs `hello`, `ping_pong` and `game_world` as their users do.
+//! Runs the small programs as their users do.
 
 use std::process::{Command, Output};
 
@@ -91,4 +91,12 @@ fn game_world_refuses_wrong_arguments() {
     for arguments in [["--ticks", "0"], ["--entities", "0"], ["--entities", "200001"], ["--seed", "x"]] {
         assert!(stderr_of_failure(&game_world(&arguments)).starts_with("error: "));
     }
+}
+
+#[test]
+fn latest_ends_with_the_last_quote_of_each_symbol() {
+    let text = text(&run(env!("CARGO_BIN_EXE_latest"), &[]));
+    assert_eq!(value(&text, "quotes"), "1,000,000");
+    assert_ne!(value(&text, "conflated"), "0");
+    assert!(text.ends_with("The strategy has the last quote of each of 100 symbols.\n"), "{text}");
 }
