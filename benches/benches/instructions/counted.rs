@@ -8,6 +8,7 @@ use gungraun::{Callgrind, EventKind};
 use crate::ask::Ask;
 use crate::flood::Flood;
 use crate::lane::Lane;
+use crate::latest::{Conflated, Taken};
 use crate::limits::{self, Limit};
 use crate::ping_pong::PingPong;
 use crate::port::FromPort;
@@ -32,6 +33,8 @@ fn at_most(limit: Limit) -> LibraryBenchmarkConfig {
 #[bench::workers(args = (), setup = ready::<Workers>, config = at_most(limits::WORKERS))]
 #[bench::ask(args = (), setup = ready::<Ask>, config = at_most(limits::ASK))]
 #[bench::timers(args = (), setup = ready::<Timers>, config = at_most(limits::TIMERS))]
+#[bench::latest(args = (), setup = ready::<Taken>, config = at_most(limits::LATEST))]
+#[bench::conflated(args = (), setup = ready::<Conflated>, config = at_most(limits::CONFLATED))]
 fn path<S: Scenario>(mut scenario: S) -> S {
     scenario.run(UNITS);
     scenario

@@ -29,6 +29,8 @@ pub(crate) const PORT: Limit = Limit { scenario: "port", unit: "message", instru
 pub(crate) const WORKERS: Limit = Limit { scenario: "workers", unit: "message", instructions: 70.0 };
 pub(crate) const ASK: Limit = Limit { scenario: "ask", unit: "ask and reply", instructions: 760.0 };
 pub(crate) const TIMERS: Limit = Limit { scenario: "timers", unit: "timer", instructions: 780.0 };
+pub(crate) const LATEST: Limit = Limit { scenario: "latest", unit: "value, told and taken", instructions: 405.0 };
+pub(crate) const CONFLATED: Limit = Limit { scenario: "conflated", unit: "value that is replaced", instructions: 86.5 };
 
 /// All of them, in the order in which they are counted.
-pub(crate) const ALL: [Limit; 7] = [FLOOD, PING_PONG, LANE, PORT, WORKERS, ASK, TIMERS];
+pub(crate) const ALL: [Limit; 9] = [FLOOD, PING_PONG, LANE, PORT, WORKERS, ASK, TIMERS, LATEST, CONFLATED];

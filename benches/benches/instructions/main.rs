@@ -18,6 +18,7 @@ mod ask;
 mod counted;
 mod flood;
 mod lane;
+mod latest;
 mod limits;
 mod ping_pong;
 mod port;
@@ -50,6 +51,8 @@ fn main() -> ExitCode {
     try_out::<workers::Workers>("workers");
     try_out::<ask::Ask>("ask");
     try_out::<timers::Timers>("timers");
+    try_out::<latest::Taken>("latest");
+    try_out::<latest::Conflated>("conflated");
     ExitCode::SUCCESS
 }
 
