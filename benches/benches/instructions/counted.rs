@@ -11,6 +11,7 @@ use crate::batch::InBatches;
 use crate::client::{ByHand, Client};
 use crate::flood::Flood;
 use crate::lane::Lane;
+use crate::latest::{Conflated, Taken};
 use crate::limits::{self, Limit};
 use crate::ping_pong::PingPong;
 use crate::port::FromPort;
@@ -61,6 +62,8 @@ fn at_most(limit: Limit) -> LibraryBenchmarkConfig {
 #[bench::stream_islands(args = (), setup = ready::<Islands>, config = at_most(limits::STREAM_ISLANDS))]
 #[bench::by_hand(args = (), setup = ready::<ByHand>, config = at_most(limits::BY_HAND))]
 #[bench::client(args = (), setup = ready::<Client>, config = at_most(limits::CLIENT))]
+#[bench::latest(args = (), setup = ready::<Taken>, config = at_most(limits::LATEST))]
+#[bench::conflated(args = (), setup = ready::<Conflated>, config = at_most(limits::CONFLATED))]
 fn path<S: Scenario>(mut scenario: S) -> S {
     scenario.run(UNITS);
     scenario

@@ -63,6 +63,9 @@ pub(crate) const MACHINE: Limit = Limit { scenario: "machine", unit: "message", 
 pub(crate) const BY_HAND: Limit = Limit { scenario: "by_hand", unit: "message", instructions: 53.5 };
 pub(crate) const CLIENT: Limit = Limit { scenario: "client", ..BY_HAND };
 
+pub(crate) const LATEST: Limit = Limit { scenario: "latest", unit: "value, told and taken", instructions: 405.0 };
+pub(crate) const CONFLATED: Limit = Limit { scenario: "conflated", unit: "value that is replaced", instructions: 86.5 };
+
 /// All of them, in the order in which they are counted.
 pub(crate) const ALL: &[Limit] = &[
     FLOOD,
@@ -94,4 +97,6 @@ pub(crate) const ALL: &[Limit] = &[
     MACHINE,
     BY_HAND,
     CLIENT,
+    LATEST,
+    CONFLATED,
 ];

@@ -21,6 +21,7 @@ mod client;
 mod counted;
 mod flood;
 mod lane;
+mod latest;
 mod limits;
 mod middleware;
 mod ping_pong;
@@ -78,6 +79,8 @@ fn main() -> ExitCode {
     try_out::<flood::Flood<behaviours::Turning>>("machine");
     try_out::<client::ByHand>("by_hand");
     try_out::<client::Client>("client");
+    try_out::<latest::Taken>("latest");
+    try_out::<latest::Conflated>("conflated");
     ExitCode::SUCCESS
 }
 
