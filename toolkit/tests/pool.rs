@@ -55,6 +55,21 @@ fn a_pool_is_spread_over_the_workers_and_is_refused_before_it_starts() {
     assert_eq!(sim.stats().dead_letters().get(DeadLetterReason::Refused), 1);
 }
 
+#[test]
+fn senders_that_had_their_routers_before_the_pool_started_begin_at_different_routees() {
+    let mut sim = Sim::new(2);
+    let (ledger, handle) = (Ledger::default(), sim.handle());
+    let worker = ledger.clone();
+    let pool = Pool::of(4, RoundRobin::default()).spawn(&handle, move || worker.worker()).unwrap();
+    let routers: Vec<_> = (0..4).map(|_| pool.router()).collect();
+    sim.run_until_idle().unwrap();
+    for (sender, mut router) in (0..).zip(routers) {
+        router.tell(&mut &handle, ledger.job(sender, 0));
+    }
+    sim.run_until_idle().unwrap();
+    routees(&pool).iter().for_each(|routee| assert_eq!(ledger.share(routee.address()), 1));
+}
+
 /// On one worker nothing can overtake what was sent before.
 #[test]
 fn a_pool_that_shrinks_handles_what_was_queued_and_one_that_grows_shares_the_work() {
