@@ -430,6 +430,11 @@ impl Core {
         }
     }
 
+    /// An answer came from a thread outside, past an ingress that was full.
+    pub(crate) fn ask_answered_by_order<T: Send + 'static>(&mut self, key: AskKey, value: T) {
+        self.order(Task::Call(Box::new(move |core| core.ask_answered(key, value))));
+    }
+
     /// The reply was dropped on a thread that is no worker's.
     pub(crate) fn ask_unanswered_by_order(&mut self, key: AskKey) {
         self.order(Task::Call(Box::new(move |core| core.ask_unanswered(key))));
@@ -453,6 +458,7 @@ impl Core {
 
     /// Tells the askers whose replies were dropped on this worker.
     pub(crate) fn close_orphans(&mut self) {
+        self.counters.contained_panics += self.orphans.take_panics();
         let mut orphans = self.orphans.take();
         for (home, key) in orphans.drain(..) {
             self.counters.steps += 1;

@@ -171,8 +171,12 @@ fn every_event_of_the_system_reaches_the_log_and_the_subscribers() {
         from_fn(move |(), _ctx: &mut Context<'_, ()>| released.recv().expect("it is released"))
     });
     handle.tell(stuck.unwrap(), ());
-    see("stalled", &|event| matches!(event, SystemEvent::WorkerStalled { worker: 1, .. }));
-    logged(&["ERROR", "worker stalled", "worker=1"]);
+    let is_stuck = |actor_type: &str| actor_type.contains("every_event_of_the_system");
+    see(
+        "stalled",
+        &|event| matches!(event, SystemEvent::WorkerStalled { worker: 1, actor_type: Some(name), .. } if is_stuck(name)),
+    );
+    logged(&["ERROR", "worker stalled", "worker=1", "actor_type=", "every_event_of_the_system"]);
     release.send(()).unwrap();
     let report = engine.shutdown(PATIENCE).unwrap();
     assert_eq!(report.lost_events, 0);

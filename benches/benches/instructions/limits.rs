@@ -29,6 +29,7 @@ pub(crate) const PORT: Limit = Limit { scenario: "port", unit: "message", instru
 pub(crate) const WORKERS: Limit = Limit { scenario: "workers", unit: "message", instructions: 70.0 };
 pub(crate) const ASK: Limit = Limit { scenario: "ask", unit: "ask and reply", instructions: 737.0 };
 pub(crate) const TIMERS: Limit = Limit { scenario: "timers", unit: "timer", instructions: 780.0 };
+pub(crate) const BATCH: Limit = Limit { scenario: "batch", unit: "message", instructions: 43.9 };
 
 pub(crate) const DIRECT: Limit = Limit { scenario: "direct", unit: "message", instructions: 44.5 };
 pub(crate) const ROUTED: Limit = Limit { scenario: "routed", unit: "message", instructions: 64.0 };
@@ -42,8 +43,21 @@ pub(crate) const LEAST_LOAD: Limit = Limit { scenario: "least_load", unit: "mess
 const _: () = assert!(ROUND_ROBIN.instructions <= 1.3 * IN_TURN.instructions / 1.03);
 const _: () = assert!(RANDOM.instructions <= 1.3 * IN_TURN.instructions / 1.03);
 
+/// Beside its limit it is held to what `flood` costs in the same run.
+pub(crate) const MIDDLEWARE: Limit = Limit { scenario: "middleware", unit: "message", instructions: 45.0 };
+pub(crate) const DEADLINE: Limit = Limit { scenario: "deadline", unit: "message", instructions: 68.5 };
+pub(crate) const RATE_LIMIT: Limit = Limit { scenario: "rate_limit", unit: "message", instructions: 93.0 };
+pub(crate) const BREAKER: Limit = Limit { scenario: "breaker", unit: "message", instructions: 72.5 };
+pub(crate) const SPANS: Limit = Limit { scenario: "spans", unit: "message", instructions: 54.0 };
+pub(crate) const METRICS: Limit = Limit { scenario: "metrics", unit: "message", instructions: 61.5 };
+pub(crate) const BEHAVIOURS: Limit = Limit { scenario: "behaviours", unit: "message", instructions: 59.0 };
+pub(crate) const MACHINE: Limit = Limit { scenario: "machine", unit: "message", instructions: 53.5 };
+
+pub(crate) const STREAM_FUSED: Limit = Limit { scenario: "stream_fused", unit: "element", instructions: 29.5 };
+pub(crate) const STREAM_ISLANDS: Limit = Limit { scenario: "stream_islands", unit: "element", instructions: 157.0 };
+
 /// All of them, in the order in which they are counted.
-pub(crate) const ALL: [Limit; 14] = [
+pub(crate) const ALL: &[Limit] = &[
     FLOOD,
     PING_PONG,
     LANE,
@@ -51,6 +65,7 @@ pub(crate) const ALL: [Limit; 14] = [
     WORKERS,
     ASK,
     TIMERS,
+    BATCH,
     DIRECT,
     ROUTED,
     IN_TURN,
@@ -58,4 +73,14 @@ pub(crate) const ALL: [Limit; 14] = [
     RANDOM,
     HASHING,
     LEAST_LOAD,
+    MIDDLEWARE,
+    DEADLINE,
+    RATE_LIMIT,
+    BREAKER,
+    SPANS,
+    METRICS,
+    BEHAVIOURS,
+    MACHINE,
+    STREAM_FUSED,
+    STREAM_ISLANDS,
 ];

@@ -15,14 +15,18 @@
 //! with `--test`, each scenario runs once, without them, and nothing is counted.
 
 mod ask;
+mod batch;
+mod behaviours;
 mod counted;
 mod flood;
 mod lane;
 mod limits;
+mod middleware;
 mod ping_pong;
 mod port;
 mod router;
 mod scenario;
+mod stream;
 mod table;
 mod timers;
 mod workers;
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
     try_out::<workers::Workers>("workers");
     try_out::<ask::Ask>("ask");
     try_out::<timers::Timers>("timers");
+    try_out::<batch::InBatches>("batch");
     try_out::<router::Spread<router::Direct>>("direct");
     try_out::<router::Spread<router::Routed<RoundRobin, 1>>>("routed");
     try_out::<router::Spread<router::InTurn>>("in_turn");
@@ -59,6 +64,14 @@ fn main() -> ExitCode {
     try_out::<router::Spread<router::Routed<Random>>>("random");
     try_out::<router::Spread<router::Routed<router::ByNumber>>>("hashing");
     try_out::<router::LeastLoad>("least_load");
+    try_out::<flood::Flood<middleware::Nothing>>("middleware");
+    try_out::<flood::Flood<middleware::InTime>>("deadline");
+    try_out::<flood::Flood<middleware::Limited>>("rate_limit");
+    try_out::<flood::Flood<middleware::Broken>>("breaker");
+    try_out::<flood::Flood<middleware::Traced>>("spans");
+    try_out::<flood::Flood<middleware::Measured>>("metrics");
+    try_out::<flood::Flood<behaviours::Changing>>("behaviours");
+    try_out::<flood::Flood<behaviours::Turning>>("machine");
     ExitCode::SUCCESS
 }
 
