@@ -46,9 +46,6 @@ pub(crate) const LEAST_LOAD: Limit = Limit { scenario: "least_load", unit: "mess
 const _: () = assert!(ROUND_ROBIN.instructions <= 1.3 * IN_TURN.instructions / 1.03);
 const _: () = assert!(RANDOM.instructions <= 1.3 * IN_TURN.instructions / 1.03);
 
-pub(crate) const STREAM_FUSED: Limit = Limit { scenario: "stream_fused", unit: "element", instructions: 29.5 };
-pub(crate) const STREAM_ISLANDS: Limit = Limit { scenario: "stream_islands", unit: "element", instructions: 157.0 };
-
 /// Beside its limit it is held to what `flood` costs in the same run.
 pub(crate) const MIDDLEWARE: Limit = Limit { scenario: "middleware", unit: "message", instructions: 45.0 };
 pub(crate) const DEADLINE: Limit = Limit { scenario: "deadline", unit: "message", instructions: 68.5 };
@@ -85,8 +82,6 @@ pub(crate) const ALL: &[Limit] = &[
     RANDOM,
     HASHING,
     LEAST_LOAD,
-    STREAM_FUSED,
-    STREAM_ISLANDS,
     MIDDLEWARE,
     DEADLINE,
     RATE_LIMIT,
