@@ -26,7 +26,8 @@ pub(crate) struct Kills {
 }
 
 impl Kills {
-    fn new(mut all: Vec<(u64, Moment)>) -> Self {
+    /// These: the message of which number, and when in its handling.
+    pub(crate) fn new(mut all: Vec<(u64, Moment)>) -> Self {
         all.sort_unstable_by_key(|(number, _)| *number);
         let mut kills = Self { next: 0, waiting: all.into(), done: 0 };
         kills.look();

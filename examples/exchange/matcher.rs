@@ -95,12 +95,20 @@ impl Kept {
         let kill = self.kills.at(self.handled);
         self.handled += 1;
         self.in_hand = Some(*request);
-        kill_at(Moment::Before, kill);
         let may_rest = matches!(request.action, Action::Limit { .. });
-        if !self.journal.has_room() || may_rest && !self.book.has_room() {
-            let reason = if self.journal.has_room() { Reason::BookFull } else { Reason::JournalFull };
+        let refusal = if !self.journal.has_room() {
+            Some(Reason::JournalFull)
+        } else if may_rest && !self.book.has_room() {
+            Some(Reason::BookFull)
+        } else {
+            None
+        };
+        if let Some(reason) = refusal {
+            // Nothing of it is written down, so that every moment is before that.
+            kill_at(Moment::Before, kill.and(Some(Moment::Before)));
             tell(Report::without_trade(request, What::Rejected(reason)));
         } else {
+            kill_at(Moment::Before, kill);
             self.told = 0;
             self.journal.append(*request);
             kill_at(Moment::After, kill);
