@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use crate::batch::Batch;
 use crate::context::Context;
 
 /// A piece of state with one type of message, handled one at a time.
@@ -40,6 +41,41 @@ pub trait Actor: 'static {
 
     /// Handles one message. It runs on the actor's worker and must not wait for anything.
     fn handle(&mut self, msg: Self::Msg, ctx: &mut Context<'_, Self::Msg>);
+
+    /// Handles messages of the run that is at hand. An actor that writes to a file or a socket takes them all, and
+    /// flushes at the end of the batch.
+    ///
+    /// What is not taken stays where it is and comes in the next batch; the first message is lost if none is taken. As it
+    /// is provided, it hands the first message to [`handle`](Self::handle): to override it costs a message nothing more.
+    ///
+    /// # Examples
+    /// ```
+    /// use hippodrome::{Actor, Batch, Context};
+    ///
+    /// struct Journal {
+    ///     rows: Vec<u64>,
+    ///     commits: u64,
+    /// }
+    ///
+    /// impl Actor for Journal {
+    ///     type Msg = u64;
+    ///     fn handle(&mut self, row: u64, _ctx: &mut Context<'_, u64>) {
+    ///         self.rows.push(row);
+    ///     }
+    ///     fn handle_batch(&mut self, mut batch: Batch<'_, u64>) {
+    ///         while let Some(row) = batch.next() {
+    ///             self.handle(row, &mut batch.context());
+    ///         }
+    ///         self.commits += 1;
+    ///     }
+    /// }
+    /// ```
+    #[inline(always)]
+    fn handle_batch(&mut self, batch: Batch<'_, Self::Msg>) {
+        if let Some((message, mut ctx)) = batch.into_first() {
+            self.handle(message, &mut ctx);
+        }
+    }
 
     /// Called once before the first message, and again after each restart.
     fn started(&mut self, ctx: &mut Context<'_, Self::Msg>) {

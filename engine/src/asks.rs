@@ -31,8 +31,25 @@ pub(crate) struct AskKey {
 }
 
 impl AskKey {
+    /// Set in the index of a key of which several replies were made. No table of asks is that large, so that such a key
+    /// finds no entry by itself, and a plain answer need not look for it.
+    const SEVERAL: u32 = 1 << 31;
+
     /// The key of no ask: what is answered by it comes too late.
-    const ENDED: Self = Self { index: u32::MAX, generation: 0 };
+    const ENDED: Self = Self { index: Self::SEVERAL - 1, generation: 0 };
+
+    /// The key to make several replies of.
+    const fn for_several(self) -> Self {
+        Self { index: self.index | Self::SEVERAL, generation: self.generation }
+    }
+
+    /// The key of the entry, if it is one of which several replies were made.
+    const fn of_several(self) -> Option<Self> {
+        if self.index & Self::SEVERAL == 0 {
+            return None;
+        }
+        Some(Self { index: self.index & !Self::SEVERAL, generation: self.generation })
+    }
 }
 
 #[cfg(test)]
@@ -55,6 +72,8 @@ struct Pending {
 
 struct Entry {
     generation: u32,
+    /// Replies that were neither used nor dropped, if several were made: set and read for such asks alone.
+    replies: u32,
     pending: Option<Pending>,
     /// Who was asked.
     asked: Address,
@@ -93,7 +112,7 @@ impl Asks {
     /// Keeps an ask, for which there is room.
     fn insert(&mut self, pending: Pending, asked: Address) -> AskKey {
         let index = self.free.pop().unwrap_or_else(|| {
-            self.entries.push(Entry { generation: 0, pending: None, asked });
+            self.entries.push(Entry { generation: 0, replies: 0, pending: None, asked });
             self.free.reserve(self.entries.len());
             self.entries.len() as u32 - 1
         });
@@ -111,6 +130,22 @@ impl Asks {
     fn get_mut(&mut self, key: AskKey) -> Option<&mut Pending> {
         let entry = self.entries.get_mut(key.index as usize)?;
         (entry.generation == key.generation).then_some(entry.pending.as_mut()).flatten()
+    }
+
+    /// Sets how many replies there are.
+    fn set_replies(&mut self, key: AskKey, replies: u32) {
+        if let Some(entry) = self.entries.get_mut(key.index as usize) {
+            entry.replies = replies;
+        }
+    }
+
+    /// Counts a reply that was dropped. Returns whether it was the last.
+    fn drop_reply(&mut self, key: AskKey) -> bool {
+        let entry = self.entries.get_mut(key.index as usize).filter(|entry| entry.generation == key.generation);
+        entry.is_some_and(|entry| {
+            entry.replies = entry.replies.saturating_sub(1);
+            entry.replies == 0
+        })
     }
 
     fn remove(&mut self, key: AskKey) -> Option<Pending> {
@@ -188,6 +223,37 @@ impl Core {
         }
     }
 
+    /// Asks all of them for a `T`: the first answer, or why there is none, arrives at the current actor as `map` makes it.
+    pub(crate) fn ask_first<N, T, M, F>(
+        &mut self,
+        to: impl Iterator<Item = ActorRef<N>>,
+        timeout: Duration,
+        mut make: impl FnMut(Reply<T>) -> N,
+        map: F,
+    ) where
+        N: Send + 'static,
+        T: Send + 'static,
+        M: Send + 'static,
+        F: FnOnce(Result<T, AskError>) -> M + 'static,
+    {
+        let Some(key) = self.await_answer(self.nobody(), timeout, map) else { return };
+        // A reply that is dropped is noted, and counted at the end of the turn: not before the number is set, unless `make`
+        // panics.
+        self.asks.set_replies(key, u32::MAX);
+        let mut replies = 0;
+        for to in to {
+            let message = make(Reply::to_actor(self.home, key.for_several()));
+            replies += 1;
+            self.tell(to, message);
+        }
+        self.asks.set_replies(key, replies);
+        if replies == 0
+            && let Some(pending) = self.asks.remove(key)
+        {
+            self.ask_later(pending, AskError::Unanswered);
+        }
+    }
+
     /// Makes a reply that the current actor itself waits for, whoever is to send it.
     pub(crate) fn promise<T, M, F>(&mut self, timeout: Duration, map: F) -> Reply<T>
     where
@@ -195,10 +261,13 @@ impl Core {
         M: Send + 'static,
         F: FnOnce(Result<T, AskError>) -> M + 'static,
     {
-        // Nobody was asked: an address that no actor has closes no circle of waits.
-        let nobody = Address { home: self.home, tag: Tag::WORKER };
-        let key = self.await_answer(nobody, timeout, map).unwrap_or(AskKey::ENDED);
+        let key = self.await_answer(self.nobody(), timeout, map).unwrap_or(AskKey::ENDED);
         Reply::to_actor(self.home, key)
+    }
+
+    /// Who is asked where it is not one actor: an address that none has closes no circle of waits.
+    fn nobody(&self) -> Address {
+        Address { home: self.home, tag: Tag::WORKER }
     }
 
     /// From now on the current actor waits for an answer of `asked`. If there is no room for one more ask, that fails
@@ -266,7 +335,7 @@ impl Core {
     pub(crate) fn find_waits(&self, entries: Range<usize>, at_least_ns: u64, found: &mut Vec<Wait>) {
         let now_ns = self.clock.now_ns();
         let Some(entries) = self.asks.entries.get(entries.clone()).map(|slice| entries.zip(slice)) else { return };
-        for (index, Entry { generation, pending, asked }) in entries {
+        for (index, Entry { generation, pending, asked, .. }) in entries {
             let Some(pending) = pending else { continue };
             let Some(since_ns) = pending.timer.and_then(|timer| self.ask_timed_ns(timer)) else { continue };
             if now_ns.saturating_sub(since_ns) < at_least_ns {
@@ -321,18 +390,41 @@ impl Core {
     pub(crate) fn ask_answered<T: Send + 'static>(&mut self, key: AskKey, value: T) {
         match self.end_ask(key) {
             Some(Pending { asker, map, answer, .. }) => answer(self, asker, map, &mut Some(value)),
-            None => {
-                let to = Address { home: self.home, tag: Tag::WORKER };
-                self.bury(to, value, DeadLetterReason::LateReply);
-            }
+            None => self.one_of_several_answered(key, value),
         }
     }
 
-    /// The reply was dropped.
+    /// An answer came to an ask of several, or to one that has ended.
+    #[cold]
+    #[inline(never)]
+    fn one_of_several_answered<T: Send + 'static>(&mut self, key: AskKey, value: T) {
+        let reason = match key.of_several() {
+            Some(entry) => {
+                if let Some(Pending { asker, map, answer, .. }) = self.end_ask(entry) {
+                    return answer(self, asker, map, &mut Some(value));
+                }
+                DeadLetterReason::Outrun
+            }
+            None => DeadLetterReason::LateReply,
+        };
+        self.bury(self.nobody(), value, reason);
+    }
+
+    /// The reply was dropped, or one of several.
     pub(crate) fn ask_unanswered(&mut self, key: AskKey) {
+        let key = match key.of_several() {
+            Some(entry) if !self.asks.drop_reply(entry) => return,
+            Some(entry) => entry,
+            None => key,
+        };
         if let Some(Pending { asker, map, fail, .. }) = self.end_ask(key) {
             fail(self, asker, map, AskError::Unanswered);
         }
+    }
+
+    /// An answer came from a thread outside, past an ingress that was full.
+    pub(crate) fn ask_answered_by_order<T: Send + 'static>(&mut self, key: AskKey, value: T) {
+        self.order(Task::Call(Box::new(move |core| core.ask_answered(key, value))));
     }
 
     /// The reply was dropped on a thread that is no worker's.
@@ -358,6 +450,7 @@ impl Core {
 
     /// Tells the askers whose replies were dropped on this worker.
     pub(crate) fn close_orphans(&mut self) {
+        self.counters.contained_panics += self.orphans.take_panics();
         let mut orphans = self.orphans.take();
         for (home, key) in orphans.drain(..) {
             self.counters.steps += 1;

@@ -4,7 +4,7 @@
 //! pointer to its [`Head`], which is of one type; the functions in its [`Vtable`] know the rest. While a method of the
 //! actor runs, `state` is borrowed and nothing else of the cell is: the worker may change the head meanwhile.
 
-use std::any::{TypeId, type_name};
+use std::any::{Any, TypeId, type_name};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use hippodrome_ringbuf::LocalRing;
 
 use crate::actor::Actor;
 use crate::address::Address;
+use crate::child::Supervision;
 use crate::context::Context;
 use crate::core::Core;
 use crate::dispatch::{RunFn, run_actor, run_into_mailbox, run_mailbox};
@@ -54,8 +55,12 @@ pub(crate) struct Rare {
     pub(crate) restart: Restart,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) watchers: Vec<Watcher>,
-    /// Children on other workers.
+    /// Children on other workers that are not supervised.
     pub(crate) remote_children: Vec<Address>,
+    /// Children that are supervised, here and elsewhere, in the order in which they were spawned.
+    pub(crate) supervised: Vec<Address>,
+    /// If its parent supervises it.
+    pub(crate) supervision: Option<Supervision>,
     /// When the actor was restarted, in nanoseconds of the engine's clock.
     pub(crate) restarts_ns: Vec<u64>,
     /// What came while the actor was being restarted.
@@ -83,6 +88,10 @@ pub(crate) enum Lifecycle {
     /// After a panic: waits for its children to stop, and then for its backoff.
     Restarting {
         backoff_over: bool,
+    },
+    /// Supervised, and its life has ended: waits for its parent's word.
+    Suspended {
+        reason: StopReason,
     },
     /// Handles what is in its private mailbox and takes no more.
     Draining,
@@ -121,6 +130,8 @@ pub(crate) trait MailboxControl {
     /// Drops the oldest message; `false` if there is none.
     fn discard(&mut self) -> bool;
     fn high_water(&self) -> usize;
+    /// Itself, for who knows its messages' type.
+    fn as_any(&mut self) -> &mut dyn Any;
 }
 
 /// An actor's memory, as far as handling messages needs it: the same whatever its factory is.
@@ -141,7 +152,8 @@ struct Cell<A: Actor, F> {
 /// The cell of an actor that is on its way to its worker.
 pub(crate) struct NewCell(NonNull<Head>);
 
-// SAFETY: the factory is `Send` (see `NewCell::new`), the state is not made yet, and the mailbox is empty.
+// SAFETY: the factory is `Send` (see `NewCell::new`), so is what tells a supervising parent, the state is not made yet,
+// and the mailbox is empty.
 unsafe impl Send for NewCell {}
 
 impl NewCell {
@@ -166,6 +178,13 @@ impl NewCell {
         let body = Body { head, mailbox, state: MaybeUninit::<A>::uninit() };
         let cell = Box::new(Cell { body, factory });
         Self(NonNull::from(Box::leak(cell)).cast())
+    }
+
+    /// Makes it one that its parent supervises.
+    pub(crate) fn supervised(mut self, supervision: Supervision) -> Self {
+        // SAFETY: the cell has not reached its worker, so this is its only owner.
+        unsafe { self.0.as_mut() }.rare().supervision = Some(supervision);
+        self
     }
 
     /// Hands the cell to its worker.
@@ -195,6 +214,17 @@ impl Head {
     /// What few actors have, made on first use.
     pub(crate) fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
+    }
+
+    /// Notes that the factory is about to make a state. Returns how often it has been asked for one before.
+    pub(crate) fn begin_life(&mut self) -> u32 {
+        match self.rare.as_mut().and_then(|rare| rare.supervision.as_mut()) {
+            Some(supervision) => {
+                supervision.lives += 1;
+                supervision.lives - 1
+            }
+            None => self.incarnation,
+        }
     }
 
     pub(crate) fn type_name(&self) -> &'static str {

@@ -1,10 +1,12 @@
 //! What a handler can do.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor::Actor;
 use crate::address::{ActorRef, Address};
+use crate::child::{ChildEvent, Supervision};
 use crate::core::Core;
 use crate::dead_letter::DeadLetterReason;
 use crate::error::{AskError, SpawnError, TryTellError};
@@ -129,6 +131,56 @@ impl<'a, M: Send + 'static> Context<'a, M> {
         self.core.ask(to, timeout, make, map);
     }
 
+    /// Asks several actors for a `T`: scatter, and gather the first answer. It arrives as the message that `map` makes of it;
+    /// whatever comes after it, or after the timeout, is counted as [`Outrun`](DeadLetterReason::Outrun).
+    ///
+    /// The ask fails as [`ask`](Self::ask)s do, but as [`Unanswered`](AskError::Unanswered) only when all replies were
+    /// dropped, or nobody was asked: what one actor cannot answer, another may. It is one of the worker's asks, however
+    /// many are asked, and is not looked at for [circles of waits](crate::SystemEvent::WaitCycle).
+    ///
+    /// # Examples
+    /// ```
+    /// use hippodrome::{Actor, ActorRef, AskError, Context, Reply};
+    /// use std::time::Duration;
+    ///
+    /// struct Price(Reply<f64>);
+    ///
+    /// struct Trader {
+    ///     quotes: Vec<ActorRef<Price>>,
+    /// }
+    ///
+    /// enum Trade {
+    ///     Open,
+    ///     Quoted(Result<f64, AskError>),
+    /// }
+    ///
+    /// impl Actor for Trader {
+    ///     type Msg = Trade;
+    ///     fn handle(&mut self, msg: Trade, ctx: &mut Context<'_, Trade>) {
+    ///         match msg {
+    ///             Trade::Open => {
+    ///                 let quotes = self.quotes.iter().copied();
+    ///                 ctx.ask_first(Duration::from_millis(5), quotes, Price, Trade::Quoted);
+    ///             }
+    ///             Trade::Quoted(Ok(price)) => println!("buying at the first price, {price}"),
+    ///             Trade::Quoted(Err(error)) => println!("no quote: {error}"),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn ask_first<N, T>(
+        &mut self,
+        timeout: Duration,
+        to: impl IntoIterator<Item = ActorRef<N>>,
+        make: impl FnMut(Reply<T>) -> N,
+        map: impl FnOnce(Result<T, AskError>) -> M + 'static,
+    ) where
+        N: Send + 'static,
+        T: Send + 'static,
+    {
+        self.core.ask_first(to.into_iter(), timeout, make, map);
+    }
+
     /// Makes a reply that this actor itself waits for: for a thread of a pool, a task of a runtime, or whoever else is to
     /// answer it and cannot be [`ask`](Self::ask)ed. The answer, or why there is none, arrives as the message that `map`
     /// makes of it, as it does of an ask; the same limits hold.
@@ -184,7 +236,96 @@ impl<'a, M: Send + 'static> Context<'a, M> {
         A: Actor,
         F: FnMut() -> A + Send + 'static,
     {
-        self.core.spawn_child(props.into(), factory)
+        self.core.spawn_child(props.into(), None, factory)
+    }
+
+    /// Spawns a child whose lives this actor decides on. It is told of each start and each end of one by the messages that
+    /// `on_event` makes.
+    ///
+    /// When a life of the child has ended, by a panic, by itself, or because it was told to stop or killed, by whomever, the
+    /// child is *suspended*: its state is dropped, and its address holds the messages that come, up to the limit of a local
+    /// ring or of its private mailbox. This actor then [restarts](Self::restart_child) or [releases](Self::release_child)
+    /// it. A [`Restart`](crate::Restart) policy of the child's own is asked first; `Escalate` is then the same as `Stop`.
+    ///
+    /// Like every child it stops for good when this actor stops or is restarted. Supervised children then stop one after
+    /// the other, the youngest first. `on_event` runs on the child's worker; if it panics, this actor fails.
+    ///
+    /// Allocates its cell. Costs nothing per message.
+    ///
+    /// # Errors
+    /// See [`SpawnError`]; the factory is dropped then.
+    ///
+    /// # Examples
+    /// ```
+    /// use hippodrome::{Actor, ChildEvent, Context, On, StopReason, from_fn};
+    /// use std::time::Duration;
+    ///
+    /// struct Nurse;
+    ///
+    /// impl Actor for Nurse {
+    ///     type Msg = ChildEvent;
+    ///
+    ///     fn started(&mut self, ctx: &mut Context<'_, ChildEvent>) {
+    ///         let patient = || from_fn(|n: u32, _ctx| println!("{}", 100 / n));
+    ///         ctx.supervise(On::Here, patient, |event| event).expect("there is room");
+    ///     }
+    ///
+    ///     fn handle(&mut self, event: ChildEvent, ctx: &mut Context<'_, ChildEvent>) {
+    ///         match event {
+    ///             ChildEvent::Started { .. } => {}
+    ///             ChildEvent::Ended { child, reason: StopReason::Stopped } => ctx.release_child(child),
+    ///             ChildEvent::Ended { child, .. } => ctx.restart_child(child, Duration::from_millis(100)),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn supervise<A, F>(
+        &mut self,
+        props: impl Into<Props<A::Msg>>,
+        factory: F,
+        on_event: impl FnMut(ChildEvent) -> M + Send + 'static,
+    ) -> Result<ActorRef<A::Msg>, SpawnError>
+    where
+        A: Actor,
+        F: FnMut() -> A + Send + 'static,
+    {
+        let supervision = Supervision::new(self.me(), on_event);
+        self.core.spawn_child(props.into(), Some(supervision), factory)
+    }
+
+    /// Makes a suspended child anew, after a wait: its factory makes a fresh state, which gets the messages that were held
+    /// first. Does nothing for an actor that is not a suspended child of this one. Costs a timer if there is a wait.
+    pub fn restart_child(&mut self, child: impl Into<Address>, wait: Duration) {
+        let (parent, child) = (self.core.me(), child.into());
+        self.core.order_at(child, Task::RestartChild { parent, child: child.tag, wait });
+    }
+
+    /// Ends the supervision of a child. A suspended one ends for good: what it held becomes dead letters, those who watch it
+    /// are told, and its address is stale. One that lives goes on as any other child.
+    pub fn release_child(&mut self, child: impl Into<Address>) {
+        let (parent, child) = (self.core.me(), child.into());
+        let is_here = child.home.shared() == self.core.home;
+        let Some(rare) = self.core.current.head_mut().and_then(|head| head.rare.as_mut()) else { return };
+        let Some(n) = rare.supervised.iter().rposition(|other| *other == child) else { return };
+        rare.supervised.remove(n);
+        if !is_here {
+            rare.remote_children.push(child);
+        }
+        self.core.order_at(child, Task::ReleaseChild { parent, child: child.tag });
+    }
+
+    /// Fails this actor after the current message, as a panic would: its [`Restart`](crate::Restart) policy or its
+    /// supervising parent decides. The message counts as handled, and no panic hook runs.
+    pub fn fail(&mut self, why: impl Into<Arc<str>>) {
+        let (tag, why) = (self.core.me().tag, why.into());
+        self.core.order(Task::Call(Box::new(move |core| core.fail_willingly(tag, why))));
+    }
+
+    /// Says that the message at hand is kept, although its handler is about to panic: whoever calls this handles it again
+    /// or reports it, and the engine reports no dead letter for it. For wrappers of actors that catch a panic, call this
+    /// and go on with the panic.
+    pub fn rescue_message(&mut self) {
+        self.core.rescued = Some(self.core.counters.handled);
     }
 
     /// Tells an actor to stop, this one or another.

@@ -29,6 +29,7 @@ use crate::outbound::Outbound;
 use crate::plan::Plan;
 use crate::reader::{Reader, Source};
 use crate::reply::Orphans;
+use crate::running::Running;
 use crate::shared::{Phase, Shared};
 use crate::slots::SlotTable;
 use crate::stats::{Counters, TypeTable};
@@ -86,12 +87,15 @@ pub(crate) struct Core {
     pub(crate) express: LocalRing<MessageType>,
     /// Whether the message at the reader has reserved room in a private mailbox.
     pub(crate) is_reserved: bool,
+    /// How many messages were handled when the one at hand was rescued from the panic that follows.
+    pub(crate) rescued: Option<u64>,
     /// Whether an actor is just being started.
     pub(crate) is_starting: bool,
     /// Actors with something in a mailbox of their own.
     pub(crate) ready: VecDeque<Tag>,
 
     pub(crate) types: TypeTable,
+    pub(crate) running: Arc<Running>,
     /// When what is being read was sent, at the earliest, if that is measured.
     pub(crate) sent_ns: Option<u64>,
     pub(crate) local_sent_ns: Option<u64>,
@@ -170,9 +174,11 @@ impl Core {
             ingress_overdue: false,
             express: LocalRing::new(2 * SEGMENT_BYTES, 2 * SEGMENT_BYTES),
             is_reserved: false,
+            rescued: None,
             is_starting: false,
             ready: VecDeque::with_capacity(64),
             types: TypeTable::new(config.histograms),
+            running: shared.workers[index].running.clone(),
             sent_ns: None,
             local_sent_ns: None,
             timers: Timers::new(config, now_ns),

@@ -31,7 +31,8 @@ pub enum DeadLetterReason {
     Refused,
     /// It came after its deadline.
     Expired,
-    /// Another answer to the same question came first. Counted, and reported by no event.
+    /// An answer to a question that was put to several actors, and that another had answered first, or whose time was over.
+    /// Counted, and reported by no event.
     Outrun,
 }
 

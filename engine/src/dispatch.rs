@@ -12,11 +12,11 @@ use hippodrome_ringbuf::{JUMP_TAG, Kind, end_of, header_at, message_at, tag_at};
 
 use crate::actor::Actor;
 use crate::address::{Address, Tag};
-use crate::cell::{Body, Head};
-use crate::context::Context;
+use crate::batch::Batch;
+use crate::cell::{Body, Head, MailboxControl};
 use crate::core::Core;
 use crate::dead_letter::DeadLetterReason;
-use crate::instrument::Instrument;
+use crate::instrument::{Instrument, after_one, before_next};
 use crate::mailbox::Mailbox;
 use crate::message::{MessageType, Of};
 use crate::reader::{Reader, Source};
@@ -149,6 +149,85 @@ impl Core {
     }
 }
 
+impl Core {
+    /// Takes the next message of the current actor's run, which is one of `M`: the actor is just handling another.
+    #[inline]
+    pub(crate) fn take_next<M: Send + 'static>(&mut self) -> Option<M> {
+        if self.is_end_of_slice() {
+            return None;
+        }
+        after_one(self);
+        self.counters.handled += 1;
+        let message = if self.reader.cursor == self.reader_end() {
+            self.take_from_mailbox()?
+        } else {
+            let layout = const { Layout::new::<M>() };
+            let message = message_at(self.reader.cursor, layout);
+            self.reader.cursor = end_of(message, layout);
+            // SAFETY: `is_end_of_slice` has seen an envelope with the tag of the current actor, whose messages are `M`;
+            // the cursor is behind it, so it is moved out once.
+            unsafe { message.cast::<M>().read() }
+        };
+        // Behind the move: if this panics, the message is dropped and reported.
+        before_next(self);
+        Some(message)
+    }
+
+    /// Whether the run of the current actor ends here: nothing more is at hand for it, or the worker's slice is over.
+    #[inline(always)]
+    pub(crate) fn is_end_of_slice(&mut self) -> bool {
+        if self.counters.handled >= self.limit {
+            return true;
+        }
+        if self.reader.cursor == self.reader_end() {
+            self.read_on();
+        }
+        self.is_end_of_batch()
+    }
+
+    /// At the end of what was published to a lane together: goes on with what was published there next.
+    fn read_on(&mut self) {
+        let Source::Lane(lane) = self.reader.source else { return };
+        // SAFETY: the cursor moved only over envelopes that were moved out.
+        unsafe { self.inbound.set_front(lane, self.reader.cursor) };
+        if let Some(front) = self.inbound.front(lane) {
+            self.reader = Reader::at(Source::Lane(lane), front.as_ptr(), self.inbound.back(lane));
+        }
+    }
+
+    /// Whether the next message at hand is none of the current actor's.
+    #[inline(always)]
+    pub(crate) fn is_end_of_batch(&self) -> bool {
+        let cursor = self.reader.cursor;
+        if cursor == self.reader_end() {
+            return self.reader.source != Source::Express || !self.has_in_mailbox();
+        }
+        // SAFETY: the reader's end was compared first.
+        let next = unsafe { tag_at(cursor) };
+        next != self.current.tag.0
+    }
+
+    /// Whether something waits in the current actor's private mailbox, if it has one.
+    #[inline(never)]
+    fn has_in_mailbox(&self) -> bool {
+        // SAFETY: the mailbox is used by its worker alone, between two uses of it by the actor's run.
+        self.mailbox_of_current().is_some_and(|mailbox| unsafe { mailbox.as_ref() }.len() > 0)
+    }
+
+    #[inline(never)]
+    fn take_from_mailbox<M: Send + 'static>(&mut self) -> Option<M> {
+        let mut mailbox = self.mailbox_of_current()?;
+        // SAFETY: as in `has_in_mailbox`.
+        unsafe { mailbox.as_mut() }.as_any().downcast_mut::<Mailbox<M>>()?.take()
+    }
+
+    fn mailbox_of_current(&self) -> Option<NonNull<dyn MailboxControl>> {
+        let head = self.current.head?;
+        // SAFETY: the vtable fits the cell of the current actor, whose mailbox nobody borrows while its handler runs.
+        unsafe { (head.as_ref().vtable.mailbox)(head) }
+    }
+}
+
 /// Handles the messages of the current actor, and goes on with those of others of its type: a crowd of actors of one
 /// type costs one indirect call for all of them.
 ///
@@ -167,7 +246,7 @@ pub(crate) unsafe fn run_actor<A: Actor, I: Instrument>(core: &mut Core, _head: 
         // SAFETY: the caller or the end of this loop has set the head of a cell of this type with a state, and nobody
         // changes it during a run. No other method of an actor is on the stack.
         let state = unsafe { Body::<A>::state(core.current.head.unwrap_unchecked()) };
-        state.handle(message, &mut Context::new(core));
+        state.handle_batch(Batch::new(message, core));
         I::after_message(core);
         if core.counters.handled >= core.limit || core.reader.cursor == core.reader_end() {
             return;

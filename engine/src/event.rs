@@ -28,7 +28,16 @@ pub enum SystemEvent {
         /// Why.
         reason: StopReason,
     },
-    /// An actor was made anew after a panic.
+    /// The life of a supervised actor has ended: its address holds what is sent to it until its parent decides.
+    Suspended {
+        /// Who.
+        actor: Address,
+        /// The actor's Rust type.
+        actor_type: &'static str,
+        /// Why.
+        reason: StopReason,
+    },
+    /// An actor was made anew after a panic, or because its parent wanted it so.
     Restarted {
         /// Who.
         actor: Address,
@@ -64,10 +73,14 @@ pub enum SystemEvent {
         /// Which message was dropped.
         reason: DeadLetterReason,
     },
-    /// A worker has not finished a turn for so long: a handler waits, computes, or lost its core.
+    /// A worker has not finished a turn for so long: a handler waits, computes, or lost its core. Reported once a turn.
     WorkerStalled {
         /// The worker's index.
         worker: usize,
+        /// The Rust type of the actor that the worker ran last: the one whose handler, factory, `started` or `stopped` does
+        /// not end, unless it is code of no actor's, such as the drop of a message or what makes the message of a timer.
+        /// `None` if the worker has had no actor yet.
+        actor_type: Option<&'static str>,
         /// For how long by now.
         stalled: Duration,
     },

@@ -36,7 +36,9 @@ impl Core {
         if let Some(head) = self.current.head.take() {
             // SAFETY: the head is the current actor's, whose method has just been unwound.
             let message = unsafe { (head.as_ref().vtable.message_name)() };
-            self.report_dead_letter(Address { home: self.home, tag }, message, DeadLetterReason::Panicked);
+            if self.rescued.take() != Some(self.counters.handled) {
+                self.report_dead_letter(Address { home: self.home, tag }, message, DeadLetterReason::Panicked);
+            }
             self.fail_actor(head, panic);
             self.rest_of_mailbox(tag);
         } else {
@@ -85,17 +87,27 @@ impl Core {
         self.decide(head, message);
     }
 
+    /// Fails an actor that says so itself.
+    pub(crate) fn fail_willingly(&mut self, tag: Tag, why: Arc<str>) {
+        if let Some(head) = self.slots.head(tag).filter(|head| head_of(*head).is_alive()) {
+            self.counters.panics += 1;
+            self.drop_state(head);
+            self.decide(head, why);
+        }
+    }
+
     /// What the actor's policy says of a panic: its own, or a child's that escalated.
     pub(crate) fn decide(&mut self, mut head: NonNull<Head>, message: Arc<str>) {
         let actor = head_mut(&mut head);
         let tag = actor.me.tag;
-        if matches!(actor.lifecycle, Lifecycle::Stopping { .. }) {
+        if matches!(actor.lifecycle, Lifecycle::Stopping { .. } | Lifecycle::Suspended { .. }) {
             return;
         }
         match actor.rare.as_ref().map_or(Restart::Stop, |rare| rare.restart) {
             Restart::Stop => self.stop_actor(tag, Stop::Kill, StopReason::Panicked(message)),
             Restart::Escalate => {
-                let parent = actor.parent;
+                // A parent that supervises it is told in any case.
+                let parent = actor.parent.filter(|_| !actor.is_supervised());
                 self.stop_actor(tag, Stop::Kill, StopReason::Panicked(message.clone()));
                 if let Some(parent) = parent {
                     self.order_at(parent, Task::ChildFailed { parent: parent.tag, message });
@@ -213,9 +225,11 @@ impl Core {
         }
     }
 
-    /// Whether any actor holds messages until it runs again.
+    /// Whether any actor holds messages until it runs again. What a suspended one holds waits for its parent's word, which
+    /// may never come.
     pub(crate) fn has_held_messages(&self) -> bool {
-        self.slots.heads().any(|head| self.has_queued(head))
+        let is_suspended = |head| matches!(head_of(head).lifecycle, Lifecycle::Suspended { .. });
+        self.slots.heads().any(|head| self.has_queued(head) && !is_suspended(head))
     }
 }
 

@@ -120,7 +120,9 @@ impl Handle {
     /// Counts and reports a message that could not be accepted, and drops it.
     pub(crate) fn bury<M>(&self, to: Address, message: M, reason: DeadLetterReason) {
         self.shared.outside.count(reason);
-        self.shared.publish(SystemEvent::DeadLetter { to, message: std::any::type_name::<M>(), reason });
+        if !reason.is_replaced() {
+            self.shared.publish(SystemEvent::DeadLetter { to, message: std::any::type_name::<M>(), reason });
+        }
         drop(message);
     }
 
@@ -332,7 +334,7 @@ pub(crate) fn retry<M>(
 
 /// An answer that is on its way: a future, or something to wait for.
 ///
-/// Dropping it gives the ask up; the answer becomes a dead letter then.
+/// Dropping it gives the ask up: an answer that comes later is a dead letter, one that has come is dropped with it.
 #[must_use = "an ask that is dropped is given up"]
 pub struct Ask<T: Send + 'static> {
     receiver: oneshot::Receiver<T>,

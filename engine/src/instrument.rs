@@ -7,10 +7,10 @@ use crate::address::Address;
 use crate::core::Core;
 
 #[cfg(not(feature = "sim"))]
-pub(crate) use none::{injected, is_squeezed};
+pub(crate) use none::{after_one, before_next, injected, is_squeezed};
 
 #[cfg(feature = "sim")]
-pub(crate) use crate::sim::{injected, is_squeezed};
+pub(crate) use crate::sim::{after_one, before_next, injected, is_squeezed};
 
 /// Runs before and after the methods of actors; what panics here is the actor's panic.
 pub(crate) trait Instrument: 'static {
@@ -50,6 +50,15 @@ mod none {
     use std::any::Any;
 
     use crate::address::Address;
+    use crate::core::Core;
+
+    /// After a message that is not the last of a batch.
+    #[inline(always)]
+    pub(crate) fn after_one(_core: &mut Core) {}
+
+    /// Before a message that is not the first of a batch.
+    #[inline(always)]
+    pub(crate) fn before_next(_core: &mut Core) {}
 
     /// Whether a mailbox that holds so many messages is to be full for the next one.
     #[inline(always)]

@@ -46,8 +46,10 @@
 mod actor;
 mod address;
 mod asks;
+mod batch;
 mod bus;
 mod cell;
+mod child;
 mod clock;
 pub mod config;
 mod context;
@@ -74,6 +76,7 @@ mod port;
 mod reader;
 mod reply;
 mod restart;
+mod running;
 mod shared;
 mod shutdown;
 #[cfg(feature = "sim")]
@@ -94,7 +97,9 @@ mod worker;
 
 pub use actor::{Actor, FnActor, from_fn};
 pub use address::{ActorRef, Address};
+pub use batch::Batch;
 pub use bus::EVENT_BYTES;
+pub use child::ChildEvent;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{Config, Pinning, WaitStrategy};
 pub use context::Context;

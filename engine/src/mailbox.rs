@@ -4,6 +4,7 @@
 //! would delay its neighbours; with a mailbox of its own its messages are moved there at once, and it is run in turn
 //! with a budget.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 
@@ -219,7 +220,11 @@ impl<M> Mailbox<M> {
     }
 }
 
-impl<M> MailboxControl for Mailbox<M> {
+impl<M: 'static> MailboxControl for Mailbox<M> {
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+
     fn len(&self) -> usize {
         self.waiting.len()
     }

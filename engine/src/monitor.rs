@@ -88,7 +88,8 @@ impl Watchdog {
                 *pulse = Pulse { turns, since: Instant::now(), is_reported: false };
             } else if pulse.since.elapsed() >= self.threshold && turns > 0 && !pulse.is_reported {
                 pulse.is_reported = true;
-                shared.publish(SystemEvent::WorkerStalled { worker, stalled: pulse.since.elapsed() });
+                let actor_type = shared.workers[worker].running.actor_type();
+                shared.publish(SystemEvent::WorkerStalled { worker, actor_type, stalled: pulse.since.elapsed() });
             }
         }
     }
@@ -104,6 +105,12 @@ pub(crate) fn log_events(log: &mut BusReader) {
         SystemEvent::Stopped { actor, actor_type, reason } => {
             tracing::debug!(%actor, actor_type, %reason, "actor stopped");
         }
+        SystemEvent::Suspended { actor, actor_type, reason: reason @ StopReason::Panicked(_) } => {
+            tracing::error!(%actor, actor_type, %reason, "actor suspended");
+        }
+        SystemEvent::Suspended { actor, actor_type, reason } => {
+            tracing::debug!(%actor, actor_type, %reason, "actor suspended");
+        }
         SystemEvent::Restarted { actor, actor_type, restart } => {
             tracing::warn!(%actor, actor_type, restart, "actor restarted");
         }
@@ -114,8 +121,8 @@ pub(crate) fn log_events(log: &mut BusReader) {
         SystemEvent::MailboxOverflow { actor, message, reason } => {
             tracing::warn!(%actor, message, %reason, "mailbox overflow");
         }
-        SystemEvent::WorkerStalled { worker, stalled } => {
-            tracing::error!(worker, stalled_ms = stalled.as_millis() as u64, "worker stalled");
+        SystemEvent::WorkerStalled { worker, actor_type, stalled } => {
+            tracing::error!(worker, actor_type, stalled_ms = stalled.as_millis() as u64, "worker stalled");
         }
         SystemEvent::WaitCycle { cycle, waiting } => {
             tracing::error!(%cycle, waiting_ms = waiting.as_millis() as u64, "actors wait on each other");

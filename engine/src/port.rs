@@ -259,6 +259,12 @@ impl Port {
         });
     }
 
+    /// Counts and reports a message that was accepted for `to` and cannot be handled, and drops it; see
+    /// [`Context::dead_letter`](crate::Context::dead_letter).
+    pub fn dead_letter<M>(&self, to: impl Into<Address>, message: M, reason: DeadLetterReason) {
+        self.bury(to.into(), message, reason);
+    }
+
     #[cold]
     #[inline(never)]
     fn bury<M>(&self, to: Address, message: M, reason: DeadLetterReason) {

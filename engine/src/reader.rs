@@ -6,7 +6,7 @@
 use std::mem::offset_of;
 use std::ptr::NonNull;
 
-use hippodrome_ringbuf::{LocalRing, tag_at};
+use hippodrome_ringbuf::LocalRing;
 
 use crate::address::Tag;
 use crate::core::Core;
@@ -81,14 +81,6 @@ impl Core {
     pub(crate) fn reader_end(&self) -> *mut u8 {
         // SAFETY: an `EndPlace` is the offset of a pointer in a core, one of two; both are always set.
         unsafe { (&raw const *self).byte_add(self.reader.end_place.0).cast::<*mut u8>().read() }
-    }
-
-    /// Whether the next message at the reader is none of the current actor's.
-    #[inline(always)]
-    pub(crate) fn is_end_of_batch(&self) -> bool {
-        let cursor = self.reader.cursor;
-        // SAFETY: the reader's end was compared first.
-        cursor == self.reader_end() || unsafe { tag_at(cursor) } != self.current.tag.0
     }
 
     /// Gives the next slice of messages to `handled`.

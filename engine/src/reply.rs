@@ -2,6 +2,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 
 use hippodrome_ringbuf::oneshot;
 
@@ -10,6 +13,7 @@ use crate::asks::{Answer, AskKey};
 use crate::context::Context;
 use crate::core::{Core, POLLED};
 use crate::dead_letter::DeadLetterReason;
+use crate::failure::contained;
 
 /// Answers one ask, once. It travels in the question, and may be kept, or sent on to another actor or thread.
 ///
@@ -61,25 +65,39 @@ impl<T: Send + 'static> Reply<T> {
     }
 
     #[inline]
-    pub(crate) fn send_from(mut self, core: &mut Core, value: T) {
-        match std::mem::replace(&mut self.route, Route::Nowhere) {
+    pub(crate) fn send_from(self, core: &mut Core, value: T) {
+        match self.into_route() {
             Route::Actor(home, key) => core.send_answer(home, key, value),
             Route::Outside(sender) => {
-                if let Err(value) = sender.send(value) {
-                    let to = Address { home: core.home, tag: Tag::WORKER };
-                    core.bury(to, value, DeadLetterReason::LateReply);
+                // The waker of who asked is no code of the actor that answers.
+                match catch_unwind(AssertUnwindSafe(|| sender.send(value))) {
+                    Ok(Ok(())) => {}
+                    Ok(Err(value)) => {
+                        let to = Address { home: core.home, tag: Tag::WORKER };
+                        core.bury(to, value, DeadLetterReason::LateReply);
+                    }
+                    Err(panic) => core.count_contained(panic),
                 }
             }
             Route::Nowhere => {}
         }
     }
 
-    /// Answers from a thread outside the engine.
+    /// The route, for who answers: nothing is left to be dropped.
+    #[inline(always)]
+    fn into_route(self) -> Route<T> {
+        let reply = ManuallyDrop::new(self);
+        // SAFETY: the reply is not dropped, and the route is taken out of it once.
+        unsafe { std::ptr::read(&raw const reply.route) }
+    }
+
+    /// Answers from a thread outside the engine. Never waits; an answer finds room even where a worker's ingress is full,
+    /// for which it allocates.
     ///
     /// # Errors
     /// The answer, if the ask has ended, or its engine has.
-    pub fn send_from_outside(mut self, value: T) -> Result<(), T> {
-        match std::mem::replace(&mut self.route, Route::Nowhere) {
+    pub fn send_from_outside(self, value: T) -> Result<(), T> {
+        match self.into_route() {
             Route::Actor(home, key) => crate::shared::answer_ask(home, Answer { key, value }),
             Route::Outside(sender) => sender.send(value),
             Route::Nowhere => Err(value),
@@ -89,12 +107,22 @@ impl<T: Send + 'static> Reply<T> {
 
 impl<T: Send + 'static> Drop for Reply<T> {
     fn drop(&mut self) {
-        // A sender outside closes its own channel.
-        if let Route::Actor(home, key) = self.route {
-            POLLED.with(|polled| match polled.try_borrow().ok().and_then(|polled| polled.clone()) {
+        match std::mem::replace(&mut self.route, Route::Nowhere) {
+            Route::Actor(home, key) => match polled() {
                 Some(orphans) => orphans.push(home, key),
                 None => crate::shared::close_ask(home, key),
-            });
+            },
+            // A sender closes its own channel. If the waker of who asked panics, that must not meet another panic, of the
+            // actor that had the reply in its hand.
+            Route::Outside(sender) => {
+                let panics = contained(|| drop(sender));
+                if panics > 0
+                    && let Some(orphans) = polled()
+                {
+                    orphans.count_panics(panics);
+                }
+            }
+            Route::Nowhere => {}
         }
     }
 }
@@ -105,17 +133,33 @@ impl<T: Send + 'static> fmt::Debug for Reply<T> {
     }
 }
 
+/// The list of the worker that is being polled on this thread, if one is.
+fn polled() -> Option<Rc<Orphans>> {
+    POLLED.with(|polled| polled.try_borrow().ok().and_then(|polled| polled.clone()))
+}
+
 /// Replies that were dropped unanswered on a worker's thread: their askers are told at the end of the turn.
 #[derive(Default)]
 pub(crate) struct Orphans {
     some: Cell<bool>,
     list: RefCell<Vec<(Home, AskKey)>>,
+    /// Panics of the wakers of those who asked from outside, as their replies were dropped.
+    panics: Cell<u64>,
 }
 
 impl Orphans {
     fn push(&self, home: Home, key: AskKey) {
         self.some.set(true);
         self.list.borrow_mut().push((home, key));
+    }
+
+    fn count_panics(&self, panics: u64) {
+        self.some.set(true);
+        self.panics.set(self.panics.get() + panics);
+    }
+
+    pub(crate) fn take_panics(&self) -> u64 {
+        self.panics.take()
     }
 
     #[inline(always)]

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crossbeam_queue::SegQueue;
 use hippodrome_ringbuf::doorbell::{Doorbell, Signal};
-use hippodrome_ringbuf::{ingress, oneshot};
+use hippodrome_ringbuf::{ingress, lane, oneshot};
 use parking_lot::RwLock;
 
 use crate::address::{Home, Tag};
@@ -19,6 +19,7 @@ use crate::deadlock::waits::ShownWaits;
 use crate::failure::contained;
 use crate::message::{MessageType, Of};
 use crate::names::Names;
+use crate::running::Running;
 use crate::shutdown::Remains;
 use crate::slots::SlotPool;
 use crate::stats::PublishedStats;
@@ -71,6 +72,7 @@ pub(crate) struct WorkerShared {
     pub(crate) commands: SegQueue<Command>,
     pub(crate) slots: SlotPool,
     pub(crate) stats: PublishedStats,
+    pub(crate) running: Arc<Running>,
     pub(crate) waits: ShownWaits,
     /// While the engine ends: what the worker did, and whether it is quiet; see [`quiet`](crate::shutdown).
     pub(crate) quiet: AtomicU64,
@@ -251,13 +253,22 @@ pub(crate) fn close_ask(home: Home, key: AskKey) {
     }
 }
 
-/// Answers an asking actor from a thread that is no worker of its engine.
+/// Answers an asking actor from a thread that is no worker of its engine. Where the worker's ingress is full, the answer
+/// goes to it as an order, for which there is always room: no more of them can wait than asks.
 ///
 /// # Errors
-/// The answer, if the engine has gone or the worker's ingress is full.
+/// The answer, if the engine has gone.
 pub(crate) fn answer_ask<T: Send + 'static>(home: Home, answer: Answer<T>) -> Result<(), T> {
     let Some(shared) = find(home.node()) else { return Err(answer.value) };
+    let worker = &shared.workers[home.worker()];
     // SAFETY: `Of` describes the message, which may be sent.
-    let pushed = unsafe { shared.workers[home.worker()].ingress.push(Of::<Answer<T>>::WORKER, Tag::WORKER.0, answer) };
-    pushed.map_err(|(_, answer)| answer.value)
+    let pushed = unsafe { worker.ingress.push(Of::<Answer<T>>::WORKER, Tag::WORKER.0, answer) };
+    match pushed {
+        Ok(()) => Ok(()),
+        Err((lane::Refused::Closed, answer)) => Err(answer.value),
+        Err((_, Answer { key, value })) => {
+            worker.order(Box::new(move |core| core.ask_answered_by_order(key, value)));
+            Ok(())
+        }
+    }
 }

@@ -130,7 +130,7 @@ use schedule::Schedule;
 use trace::Trace;
 use world::World;
 
-pub(crate) use world::{Simulated, injected, is_squeezed};
+pub(crate) use world::{Simulated, after_one, before_next, injected, is_squeezed};
 
 /// A simulated engine; see the [module's documentation](self).
 ///

@@ -122,6 +122,7 @@ fn worker_shared(config: &Config, settings: &WorkerSettings, senders: &Senders) 
         commands: SegQueue::new(),
         slots: SlotPool::new(config.max_actors),
         stats: PublishedStats::default(),
+        running: Arc::default(),
         waits: ShownWaits::default(),
         quiet: AtomicU64::new(0),
         reached: 0.into(),

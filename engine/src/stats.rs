@@ -78,6 +78,7 @@ use serde::{Deserialize, Serialize};
 use crate::cell::Vtable;
 use crate::core::Core;
 use crate::dead_letter::{DeadLetterCounts, DeadLetterReason};
+use crate::running::Running;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 
 pub(crate) use service::{Claim, Service};
@@ -248,11 +249,12 @@ impl PublishedStats {
 }
 
 impl Core {
-    /// Gives what was counted to the type that ran, before one with this index runs.
+    /// Gives what was counted to the type that ran, before one with this index runs, and shows the watchdog which.
     #[inline(never)]
     pub(crate) fn count_type(&mut self, next: u32) {
         self.types.count(self.current.type_index, &self.counters);
         self.current.type_index = next;
+        self.running.show(next);
     }
 
     /// Shows the watchdog which turn begins, or by 0 that none does for a while.
@@ -366,7 +368,7 @@ impl TypeTable {
     }
 
     /// The index of an actor type's counts; looked up once per actor, from the latest type backwards.
-    pub(crate) fn index_of(&mut self, vtable: &'static Vtable) -> u32 {
+    pub(crate) fn index_of(&mut self, vtable: &'static Vtable, running: &Running) -> u32 {
         let id = (vtable.type_id)();
         if let Some(index) = self.entries.iter().rposition(|entry| entry.id == id) {
             return index as u32;
@@ -374,6 +376,7 @@ impl TypeTable {
         let histograms =
             self.histograms.then(|| Box::new(Histograms { waiting_ns: histogram(), handling_ns: histogram() }));
         self.entries.push(TypeEntry { vtable, id, histograms });
+        running.add((vtable.type_name)());
         self.counts.push(TypeCounts::default());
         self.entries.len() as u32 - 1
     }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::address::{Address, Tag};
 use crate::cell::{Head, Lifecycle, NewCell};
+use crate::child::ChildEvent;
 use crate::core::Core;
 use crate::dead_letter::DeadLetterReason;
 use crate::dispatch::{RunFn, run_holding, run_new, run_refusing};
@@ -45,6 +46,17 @@ pub(crate) enum Task {
     BackoffOver {
         actor: Tag,
         incarnation: u32,
+    },
+    /// A parent makes a suspended child anew.
+    RestartChild {
+        parent: Address,
+        child: Tag,
+        wait: Duration,
+    },
+    /// A parent no longer supervises a child.
+    ReleaseChild {
+        parent: Address,
+        child: Tag,
     },
     /// Anything else that must not happen while an actor is on the stack.
     Call(Call),
@@ -121,6 +133,8 @@ impl Core {
                 }
             }
             Task::BackoffOver { actor, incarnation } => self.backoff_over(actor, incarnation),
+            Task::RestartChild { parent, child, wait } => self.restart_child(parent, child, wait),
+            Task::ReleaseChild { parent, child } => self.release_child(parent, child),
             Task::Call(call) => call(self),
         }
     }
@@ -141,7 +155,7 @@ impl Core {
     pub(crate) fn install_actor(&mut self, cell: NewCell) {
         let mut head = cell.into_head();
         let me = head_of(head).me;
-        let type_index = self.types.index_of(head_of(head).vtable);
+        let type_index = self.types.index_of(head_of(head).vtable, &self.running);
         self.slots.install(me.tag, Tenant { head, run: run_new, type_index, handles_as: NO_TYPE });
         if let Some(parent) = head_of(head).parent
             && parent.home.shared() == self.home
@@ -176,12 +190,15 @@ impl Core {
     /// Makes the actor's state and starts it, after it was installed or restarted.
     pub(crate) fn start_actor(&mut self, head: NonNull<Head>) {
         self.is_starting = true;
+        self.show_type_of(head_of(head).me.tag);
         self.try_start(head);
+        self.show_current_type();
         self.is_starting = false;
     }
 
     fn try_start(&mut self, mut head: NonNull<Head>) {
         let (vtable, me) = (head_of(head).vtable, head_of(head).me);
+        let restart = head_mut(&mut head).begin_life();
         // SAFETY: the vtable fits the cell, which has no state now.
         let built = catch_unwind(AssertUnwindSafe(|| unsafe { (vtable.build)(head) }));
         self.current.tag = me.tag;
@@ -189,11 +206,9 @@ impl Core {
         if let Err(panic) = built {
             return self.fail_actor(head, panic);
         }
-        let is_restart = head_of(head).incarnation > 0;
         head_mut(&mut head).lifecycle = Lifecycle::Running;
         self.set_run(head);
-        let event = if is_restart {
-            let restart = head_of(head).incarnation;
+        let event = if restart > 0 {
             SystemEvent::Restarted { actor: me, actor_type: head_of(head).type_name(), restart }
         } else {
             SystemEvent::Started { actor: me, actor_type: head_of(head).type_name() }
@@ -202,7 +217,10 @@ impl Core {
         // SAFETY: the vtable fits the cell, which has a state now.
         let started = catch_unwind(AssertUnwindSafe(|| unsafe { (vtable.started)(self, head) }));
         if let Err(panic) = started {
-            self.fail_actor(head, panic);
+            return self.fail_actor(head, panic);
+        }
+        if head_of(head).is_supervised() {
+            self.tell_parent(head, ChildEvent::Started { child: me });
         }
     }
 
@@ -215,9 +233,10 @@ impl Core {
         let mut handles = false;
         let run: RunFn = match actor.lifecycle {
             Lifecycle::New => run_new,
-            Lifecycle::Draining | Lifecycle::Stopping { .. } => run_refusing,
+            Lifecycle::Draining => run_refusing,
+            Lifecycle::Stopping { .. } if actor.is_ending() => run_refusing,
             _ if has_mailbox => actor.vtable.run_into_mailbox,
-            Lifecycle::Restarting { .. } => run_holding,
+            Lifecycle::Restarting { .. } | Lifecycle::Suspended { .. } | Lifecycle::Stopping { .. } => run_holding,
             Lifecycle::Running if is_holding => run_holding,
             Lifecycle::Running => {
                 handles = true;
@@ -237,16 +256,17 @@ impl Core {
             self.run_commands();
         }
         let Some(mut head) = self.slots.head(tag) else { return };
+        let suspends = head_of(head).suspends_after(&reason);
+        if suspends && matches!(head_of(head).lifecycle, Lifecycle::Suspended { .. }) {
+            return;
+        }
         if how == Stop::AfterQueued && self.has_queued(head) && head_of(head).lifecycle != Lifecycle::Draining {
             return self.drain_then_stop(head);
         }
-        let actor = head_mut(&mut head);
-        if let Lifecycle::Stopping { quietly, .. } = &mut actor.lifecycle {
-            if how == Stop::Kill && !std::mem::replace(quietly, true) {
-                self.drop_state_of_stopping(head);
-            }
-            return;
+        if matches!(head_of(head).lifecycle, Lifecycle::Stopping { .. }) {
+            return self.stop_stopping(head, how, reason);
         }
+        let actor = head_mut(&mut head);
         let was_alive = actor.is_alive();
         let quietly = how == Stop::Kill || !was_alive;
         // A factory that never ran has no state; it is not run only to be stopped.
@@ -256,9 +276,31 @@ impl Core {
         }
         self.set_run(head);
         self.cancel_timers(tag);
-        self.bury_queued(head, DeadLetterReason::Stopped);
+        if suspends {
+            // The answers to what it has asked are not for its next life.
+            head_mut(&mut head).incarnation += 1;
+        } else {
+            self.bury_queued(head, DeadLetterReason::Stopped);
+        }
         self.stop_children(head, if how == Stop::Kill { Stop::Kill } else { Stop::Now });
         self.finish_stop(tag);
+    }
+
+    /// An actor that is stopping already is told to stop in a harder way, or for good.
+    fn stop_stopping(&mut self, mut head: NonNull<Head>, how: Stop, reason: StopReason) {
+        let was_ending = head_of(head).is_ending();
+        let ends = !head_of(head).suspends_after(&reason);
+        let Lifecycle::Stopping { reason: earlier, quietly } = &mut head_mut(&mut head).lifecycle else { return };
+        if ends && !was_ending {
+            *earlier = reason;
+        }
+        if how == Stop::Kill && !std::mem::replace(quietly, true) {
+            self.drop_state_of_stopping(head);
+        }
+        if ends && !was_ending {
+            self.set_run(head);
+            self.bury_queued(head, DeadLetterReason::Stopped);
+        }
     }
 
     /// Whether the actor has messages that were queued outside the shared ring.
@@ -321,7 +363,7 @@ impl Core {
             let has_state = match actor.lifecycle {
                 Lifecycle::Running | Lifecycle::Draining => true,
                 Lifecycle::Stopping { quietly, .. } => !quietly,
-                Lifecycle::New | Lifecycle::Restarting { .. } => false,
+                Lifecycle::New | Lifecycle::Restarting { .. } | Lifecycle::Suspended { .. } => false,
             };
             // No parent or child is told: all of them go.
             actor.children = 0;
@@ -336,7 +378,7 @@ impl Core {
     }
 
     /// What was queued for the actor outside the shared ring becomes dead letters.
-    fn bury_queued(&mut self, mut head: NonNull<Head>, reason: DeadLetterReason) {
+    pub(crate) fn bury_queued(&mut self, mut head: NonNull<Head>, reason: DeadLetterReason) {
         let me = head_of(head).me;
         if let Some(mut held) = head_mut(&mut head).rare.as_mut().and_then(|rare| rare.held.take()) {
             while let Some((kind, _, message)) = held.pop() {
@@ -358,16 +400,28 @@ impl Core {
         }
     }
 
+    /// Stops the children: those that are supervised one after the other, the last first, all others at once. To kill
+    /// takes no such care.
     pub(crate) fn stop_children(&mut self, head: NonNull<Head>, how: Stop) {
         let mut slot = head_of(head).first_child;
         while let Some(child) = self.slots.tenant(slot) {
             slot = head_of(child).next_sibling;
+            if how != Stop::Kill && head_of(child).is_supervised() {
+                continue;
+            }
             let actor = head_of(child).me.tag;
             self.order(Task::Stop { actor, how, reason: StopReason::ParentStopped });
         }
         let Some(rare) = &head_of(head).rare else { return };
-        for child in rare.remote_children.clone() {
+        let mut elsewhere = rare.remote_children.clone();
+        if how == Stop::Kill {
+            elsewhere.extend(rare.supervised.iter().filter(|child| child.home.shared() != self.home));
+        }
+        for child in elsewhere {
             self.order_at(child, Task::Stop { actor: child.tag, how, reason: StopReason::ParentStopped });
+        }
+        if how != Stop::Kill {
+            self.stop_last_supervised(head);
         }
     }
 
@@ -381,12 +435,14 @@ impl Core {
         }
         let vtable = actor.vtable;
         if !quietly {
+            self.show_type_of(tag);
             self.current.tag = tag;
             self.current.head = Some(head);
             // SAFETY: the vtable fits the cell, which has a state: `quietly` says where it has none.
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unsafe { (vtable.stopped)(self, head) })) {
                 self.count_contained(panic);
             }
+            self.show_current_type();
             self.current.head = None;
             // What `stopped` spawned stops too, before its parent does.
             if head_of(head).children > 0 {
@@ -397,6 +453,9 @@ impl Core {
                 return self.stop_children(head, Stop::Now);
             }
             self.drop_state_of_stopping(head);
+        }
+        if head_of(head).suspends_after(&reason) {
+            return self.suspend(head, reason);
         }
         self.bury_actor(head, reason);
     }
@@ -450,11 +509,20 @@ impl Core {
         let Some(mut head) = self.slots.head(parent) else { return };
         let actor = head_mut(&mut head);
         actor.children = actor.children.saturating_sub(1);
-        if child.home.shared() != self.home
-            && let Some(rare) = &mut actor.rare
-        {
-            rare.remote_children.retain(|other| *other != child);
+        let mut was_supervised = false;
+        if let Some(rare) = &mut actor.rare {
+            // From the end, where it is found at once if they stop in order.
+            if let Some(n) = rare.supervised.iter().rposition(|other| *other == child) {
+                rare.supervised.remove(n);
+                was_supervised = true;
+            } else if child.home.shared() != self.home {
+                rare.remote_children.retain(|other| *other != child);
+            }
         }
+        if was_supervised && matches!(actor.lifecycle, Lifecycle::Restarting { .. } | Lifecycle::Stopping { .. }) {
+            self.stop_last_supervised(head);
+        }
+        let actor = head_of(head);
         if actor.children == 0 {
             match actor.lifecycle {
                 Lifecycle::Restarting { .. } => self.finish_restart(head),

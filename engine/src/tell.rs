@@ -8,7 +8,7 @@ use hippodrome_ringbuf::lane;
 
 use crate::actor::Actor;
 use crate::address::{ActorRef, Address, Tag};
-use crate::cell::Lifecycle;
+use crate::child::Supervision;
 use crate::core::Core;
 use crate::dead_letter::DeadLetterReason;
 use crate::error::{SpawnError, TryTellError};
@@ -145,8 +145,8 @@ impl Core {
         }
         let Some(head) = self.slots.head(to.tag()) else { return Err(stopped(message)) };
         // SAFETY: the table's heads are valid, and this borrow ends at once.
-        let (lifecycle, vtable) = unsafe { (&head.as_ref().lifecycle, head.as_ref().vtable) };
-        if matches!(lifecycle, Lifecycle::Stopping { .. } | Lifecycle::Draining) {
+        let (refuses, vtable) = unsafe { (head.as_ref().refuses(), head.as_ref().vtable) };
+        if refuses {
             return Err(stopped(message));
         }
         // SAFETY: the vtable fits the cell. The mailbox is borrowed only here: whoever runs it lets go of it before it
@@ -196,8 +196,8 @@ impl Core {
         self.run_commands() && self.slots.get(tag).is_some()
     }
 
-    /// Sends the notice of an actor's end. It has reserved room.
-    pub(crate) fn send_notice<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
+    /// Sends the notice of an actor's end. It has reserved room. Returns whether there was any.
+    pub(crate) fn send_notice<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> bool {
         self.counters.sent += 1;
         let refused = if to.home().shared() == self.home {
             let notice = Notice { to, message };
@@ -208,9 +208,7 @@ impl Core {
         } else {
             Err(Notice { to, message })
         };
-        if let Err(Notice { to, message }) = refused {
-            self.bury(to.address(), message, DeadLetterReason::Full);
-        }
+        refused.map_err(|Notice { to, message }| self.bury(to.address(), message, DeadLetterReason::Full)).is_ok()
     }
 
     /// Hands a message to an actor of this worker at once. No actor may be on the stack.
@@ -234,22 +232,33 @@ impl Core {
         }
     }
 
-    pub(crate) fn spawn_child<A, F>(&mut self, props: Props<A::Msg>, factory: F) -> Result<ActorRef<A::Msg>, SpawnError>
+    pub(crate) fn spawn_child<A, F>(
+        &mut self,
+        props: Props<A::Msg>,
+        supervision: Option<Supervision>,
+        factory: F,
+    ) -> Result<ActorRef<A::Msg>, SpawnError>
     where
         A: Actor,
         F: FnMut() -> A + Send + 'static,
     {
         let parent = self.me();
-        let (cell, child) = self.shared.prepare::<A, F>(props, Some(parent), Some(self.index), factory)?;
-        if child.home().shared() == self.home {
+        let (mut cell, child) = self.shared.prepare::<A, F>(props, Some(parent), Some(self.index), factory)?;
+        let is_here = child.home().shared() == self.home;
+        if let Some(head) = self.current.head_mut() {
+            head.children += u32::from(!is_here);
+            if supervision.is_some() {
+                head.rare().supervised.push(child.address());
+            } else if !is_here {
+                head.rare().remote_children.push(child.address());
+            }
+        }
+        if let Some(supervision) = supervision {
+            cell = cell.supervised(supervision);
+        }
+        if is_here {
             self.install_actor(cell);
             return Ok(child);
-        }
-        if let Some(mut head) = self.current.head {
-            // SAFETY: the head is the current actor's; only its state is borrowed by its handler.
-            let head = unsafe { head.as_mut() };
-            head.children += 1;
-            head.rare().remote_children.push(child.address());
         }
         // By a command and not through the lane: whoever is told the address can count on finding it there.
         self.shared.workers[child.home().worker()].order(Box::new(move |core| core.install_actor(cell)));
@@ -268,7 +277,7 @@ impl<M: Send + 'static> crate::message::WorkerMessage for Notice<M> {
     fn run(self, core: &mut Core) {
         let head = core.slots.head(self.to.tag());
         // SAFETY: the table's heads are valid, and the borrow ends at once.
-        if head.is_some_and(|head| !matches!(unsafe { head.as_ref() }.lifecycle, Lifecycle::Stopping { .. })) {
+        if head.is_some_and(|head| !unsafe { head.as_ref() }.is_ending()) {
             core.deliver(self.to.tag(), self.message);
         } else {
             core.contain(|| drop(self.message));

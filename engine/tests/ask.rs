@@ -302,6 +302,61 @@ fn the_configuration_says_how_long_an_ask_waits_that_says_nothing() {
 }
 
 #[test]
+fn a_promise_is_kept_by_whoever_has_the_reply_or_ends() {
+    let engine = Engine::builder().unpinned_workers(1).configure(|config| config.max_asks = 3).start().unwrap();
+    let handle = engine.handle();
+    let (gift, gifts) = mpsc::channel();
+    let (sender, answers) = mpsc::channel();
+    let actor = handle.spawn(On::Worker(0), move || {
+        let (gift, sender) = (gift.clone(), sender.clone());
+        from_fn(move |message: Result<Duration, Result<u64, AskError>>, ctx: &mut Context<'_, _>| match message {
+            Ok(timeout) => gift.send(ctx.promise(timeout, Err)).unwrap(),
+            Err(answer) => sender.send(answer).unwrap(),
+        })
+    });
+    let actor = actor.unwrap();
+    let promise = |timeout| {
+        handle.tell(actor, Ok(timeout));
+        next(&gifts)
+    };
+    let kept = promise(FOREVER);
+    std::thread::spawn(move || kept.send_from_outside(42).unwrap()).join().unwrap();
+    assert_eq!(next(&answers), Ok(42));
+    drop(promise(FOREVER));
+    assert_eq!(next(&answers), Err(AskError::Unanswered));
+    let late = promise(Duration::from_millis(1));
+    assert_eq!(next(&answers), Err(AskError::TimedOut));
+    let before = dead(&handle, DeadLetterReason::LateReply);
+    late.send_from_outside(1).unwrap();
+    eventually("the answer was late", || dead(&handle, DeadLetterReason::LateReply) == before + 1);
+    let waiting: Vec<Reply<u64>> = (0..3).map(|_| promise(FOREVER)).collect();
+    let beyond = promise(FOREVER);
+    assert_eq!(next(&answers), Err(AskError::TooMany));
+    beyond.send_from_outside(1).unwrap();
+    eventually("nobody waited for it", || dead(&handle, DeadLetterReason::LateReply) == before + 2);
+    drop(waiting);
+    engine.shutdown(PATIENCE).unwrap();
+}
+
+#[test]
+fn what_is_not_passed_on_is_reported_by_who_kept_it() {
+    let engine = engine(1);
+    let handle = engine.handle();
+    let actor = handle.spawn(On::Worker(0), || {
+        from_fn(|message: String, ctx: &mut Context<'_, String>| {
+            ctx.dead_letter(ctx.me(), message, DeadLetterReason::Refused);
+        })
+    });
+    let actor = actor.unwrap();
+    handle.tell(actor, "no".to_owned());
+    handle.dead_letter(actor, 7_u64, DeadLetterReason::Expired);
+    eventually("both are counted", || {
+        dead(&handle, DeadLetterReason::Refused) == 1 && dead(&handle, DeadLetterReason::Expired) == 1
+    });
+    engine.shutdown(PATIENCE).unwrap();
+}
+
+#[test]
 fn an_answer_does_not_reach_a_later_life_of_the_asker() {
     let engine = engine(2);
     for worker in 0..2 {

@@ -171,8 +171,12 @@ fn every_event_of_the_system_reaches_the_log_and_the_subscribers() {
         from_fn(move |(), _ctx: &mut Context<'_, ()>| released.recv().expect("it is released"))
     });
     handle.tell(stuck.unwrap(), ());
-    see("stalled", &|event| matches!(event, SystemEvent::WorkerStalled { worker: 1, .. }));
-    logged(&["ERROR", "worker stalled", "worker=1"]);
+    let is_stuck = |actor_type: &str| actor_type.contains("every_event_of_the_system");
+    see(
+        "stalled",
+        &|event| matches!(event, SystemEvent::WorkerStalled { worker: 1, actor_type: Some(name), .. } if is_stuck(name)),
+    );
+    logged(&["ERROR", "worker stalled", "worker=1", "actor_type=", "every_event_of_the_system"]);
     release.send(()).unwrap();
     let report = engine.shutdown(PATIENCE).unwrap();
     assert_eq!(report.lost_events, 0);
@@ -248,6 +252,39 @@ fn events_of_the_program_reach_all_subscribers_of_their_type() {
     }
     engine.shutdown(PATIENCE).unwrap();
     assert!(news.try_recv().is_err() && prices.iter().all(|prices| prices.try_recv().is_err()), "nothing came twice");
+}
+
+/// Whoever stands between senders and actors reports by itself what it did not pass on, from wherever it runs.
+#[test]
+fn dead_letters_of_others_are_counted_and_reported_unless_another_took_their_place() {
+    let engine = engine(1);
+    let handle = engine.handle();
+    let (listener, events) = listen::<SystemEvent>(&handle, On::Worker(0));
+    let port = handle.port().unwrap();
+    let bury = move |(): (), ctx: &mut Context<'_, ()>| {
+        ctx.dead_letter(listener, 1_u8, DeadLetterReason::Outrun);
+        ctx.dead_letter(listener, 1_u8, DeadLetterReason::Refused);
+    };
+    let inside = handle.spawn(On::Worker(0), move || from_fn(bury)).unwrap();
+    handle.tell(inside, ());
+    handle.dead_letter(listener, 1_u16, DeadLetterReason::Outrun);
+    handle.dead_letter(listener, 1_u16, DeadLetterReason::Expired);
+    port.dead_letter(listener, 1_u32, DeadLetterReason::Outrun);
+    port.dead_letter(listener, 1_u32, DeadLetterReason::Refused);
+    let mut reported = Vec::new();
+    while reported.len() < 3 {
+        if let SystemEvent::DeadLetter { to, message, reason } = next(&events) {
+            assert_eq!(to, listener.address());
+            reported.push((message, reason));
+        }
+    }
+    reported.sort_unstable_by_key(|(message, _)| *message);
+    let expected =
+        [("u16", DeadLetterReason::Expired), ("u32", DeadLetterReason::Refused), ("u8", DeadLetterReason::Refused)];
+    assert_eq!(reported, expected);
+    let report = engine.shutdown(PATIENCE).unwrap();
+    assert_eq!(report.dead_letters.get(DeadLetterReason::Outrun), 3);
+    assert_eq!(report.dead_letters.total(), 3);
 }
 
 #[test]

@@ -212,6 +212,8 @@ fn asking_from_a_handler() {
                     for _ in 0..MESSAGES {
                         ctx.ask(oracle, Question::Answer, Asking::Answer);
                         ctx.ask(oracle, Question::Drop, Asking::Answer);
+                        ctx.ask_first(PATIENCE, [oracle, oracle], Question::Answer, Asking::Answer);
+                        ctx.ask_first(PATIENCE, [oracle, oracle], Question::Drop, Asking::Answer);
                     }
                     // Each is dropped when the next one comes, or when its time is over.
                     for _ in 0..10 {
@@ -225,7 +227,7 @@ fn asking_from_a_handler() {
         steady(&format!("an ask to worker {worker}"), || {
             let before = handled();
             handle.tell(asker, Asking::Start);
-            wait_for(before, 2 * MESSAGES + 10);
+            wait_for(before, 4 * MESSAGES + 10);
         });
     }
     engine.shutdown(PATIENCE).unwrap();

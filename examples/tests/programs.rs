@@ -39,6 +39,14 @@ fn hello_prints_the_total() {
 }
 
 #[test]
+fn batches_writes_many_rows_at_once() {
+    let text = text(&run(env!("CARGO_BIN_EXE_batches"), &[]));
+    let writes: u64 = value(&text, "200000 rows in").trim_end_matches(" writes").parse().unwrap();
+    assert!(writes > 0 && writes < 200_000, "{text}");
+    assert!(text.ends_with("the file has every row in its place\n"), "{text}");
+}
+
+#[test]
 fn ping_pong_prints_its_rate_and_a_table_of_round_trips() {
     let text = text(&ping_pong(&["--rounds", "2000"]));
     assert!(text.starts_with("ping-pong: 2,000 rounds between cores "), "{text}");

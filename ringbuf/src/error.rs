@@ -125,3 +125,66 @@ impl fmt::Display for PopError {
 }
 
 impl Error for PopError {}
+
+/// Why a latest-value cell, or a board of them, could not be built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LatestError {
+    /// No writer was asked for, or too many.
+    Writers {
+        /// How many were asked for.
+        writers: usize,
+        /// The most that are allowed.
+        limit: usize,
+    },
+    /// No key was asked for, or too many.
+    Keys {
+        /// How many were asked for.
+        keys: usize,
+        /// The most that are allowed.
+        limit: usize,
+    },
+    /// The slots could not be allocated.
+    OutOfMemory {
+        /// How large they are together.
+        bytes: usize,
+    },
+}
+
+impl fmt::Display for LatestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Writers { writers, limit } => write!(f, "{writers} writers of a cell: 1 to {limit} are allowed"),
+            Self::Keys { keys, limit } => write!(f, "a board of {keys} keys: 1 to {limit} are allowed"),
+            Self::OutOfMemory { bytes } => write!(f, "{bytes} bytes of slots could not be allocated"),
+        }
+    }
+}
+
+impl Error for LatestError {}
+
+/// A value for a key that a board does not have, with the value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct KeyError<T> {
+    /// The key.
+    pub key: usize,
+    /// How many the board has, from 0 on.
+    pub keys: usize,
+    /// What was to be written.
+    pub value: T,
+}
+
+/// Leaves the value out, so that errors of any value can be printed and boxed.
+impl<T> fmt::Debug for KeyError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyError(key: {}, keys: {}, ..)", self.key, self.keys)
+    }
+}
+
+impl<T> fmt::Display for KeyError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "key {}: the board has {} keys, from 0 on", self.key, self.keys)
+    }
+}
+
+impl<T> Error for KeyError<T> {}

@@ -10,3 +10,4 @@ macro_rules! page {
 }
 
 page!(Guide, "README.md");
+page!(Batches, "batches.md");

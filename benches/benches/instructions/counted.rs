@@ -6,6 +6,7 @@ use gungraun::prelude::*;
 use gungraun::{Callgrind, EventKind};
 
 use crate::ask::Ask;
+use crate::batch::InBatches;
 use crate::flood::Flood;
 use crate::lane::Lane;
 use crate::limits::{self, Limit};
@@ -32,6 +33,7 @@ fn at_most(limit: Limit) -> LibraryBenchmarkConfig {
 #[bench::workers(args = (), setup = ready::<Workers>, config = at_most(limits::WORKERS))]
 #[bench::ask(args = (), setup = ready::<Ask>, config = at_most(limits::ASK))]
 #[bench::timers(args = (), setup = ready::<Timers>, config = at_most(limits::TIMERS))]
+#[bench::batch(args = (), setup = ready::<InBatches>, config = at_most(limits::BATCH))]
 fn path<S: Scenario>(mut scenario: S) -> S {
     scenario.run(UNITS);
     scenario

@@ -15,6 +15,7 @@
 //! with `--test`, each scenario runs once, without them, and nothing is counted.
 
 mod ask;
+mod batch;
 mod counted;
 mod flood;
 mod lane;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
     try_out::<workers::Workers>("workers");
     try_out::<ask::Ask>("ask");
     try_out::<timers::Timers>("timers");
+    try_out::<batch::InBatches>("batch");
     ExitCode::SUCCESS
 }
 

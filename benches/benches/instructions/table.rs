@@ -62,7 +62,7 @@ pub(crate) fn print() -> io::Result<ExitCode> {
 /// Which scenario one of gungraun's lines is about, and the instructions of its run.
 fn counted(line: &str) -> Option<(Limit, u64)> {
     let benchmark: Value = serde_json::from_str(line).ok()?;
-    let limit = ALL.into_iter().find(|limit| benchmark["id"] == limit.scenario)?;
+    let limit = ALL.iter().copied().find(|limit| benchmark["id"] == limit.scenario)?;
     let values = benchmark.pointer("/profiles/0/data/total/metrics/Ir/values")?;
     Some((limit, values["new"].as_u64()?))
 }

@@ -12,6 +12,7 @@ use crate::bus::BusReader;
 use crate::core::Core;
 use crate::event::SystemEvent;
 use crate::instrument::Instrument;
+use crate::shared::Driver;
 use crate::sim::faults::{Faults, Injected, InjectedPanic};
 use crate::sim::random::Random;
 use crate::sim::trace::{Place, ShortName, Trace};
@@ -83,6 +84,10 @@ fn trace_event(trace: &mut Trace, event: &SystemEvent) {
         SystemEvent::Stopped { actor, actor_type, reason } => {
             let (place, name) = (Place(*actor), ShortName(actor_type));
             trace.line(format_args!("  stopped {place} {name}: {}", kind_of(reason)));
+        }
+        SystemEvent::Suspended { actor, actor_type, reason } => {
+            let (place, name) = (Place(*actor), ShortName(actor_type));
+            trace.line(format_args!("  suspended {place} {name}: {}", kind_of(reason)));
         }
         SystemEvent::Restarted { actor, actor_type, restart } => {
             trace.line(format_args!("  restarted {} {}: {restart}", Place(*actor), ShortName(actor_type)));
@@ -176,6 +181,22 @@ impl Instrument for Simulated {
             panics
         });
         panic_if(panics);
+    }
+}
+
+/// After a message that is not the last of a batch.
+#[inline]
+pub(crate) fn after_one(core: &mut Core) {
+    if core.shared.driver == Driver::Simulation {
+        Simulated::after_message(core);
+    }
+}
+
+/// Before a message that is not the first of a batch.
+#[inline]
+pub(crate) fn before_next(core: &mut Core) {
+    if core.shared.driver == Driver::Simulation {
+        Simulated::before_message(core);
     }
 }
 

@@ -1,8 +1,10 @@
 //! The places of an ask: what makes the question, what makes a message of the answer, and what there is when there is none.
 
-use std::sync::mpsc;
+use std::pin::Pin;
+use std::sync::{Arc, mpsc};
+use std::task::{self, Wake, Waker};
 
-use hippodrome::{AskError, Context, On, Reply, Stop, from_fn};
+use hippodrome::{ActorRef, Ask, AskError, Context, Handle, On, Reply, Stop, from_fn};
 
 use crate::common::PATIENCE;
 use crate::matrix::{MOMENT, NONE, answering, does_once, keeping, many};
@@ -75,6 +77,79 @@ fn in_what_makes_a_question() {
         world.handle.tell(asker, 0);
         world.tell_neighbours();
         world.end(Counts { panics: 1, panicked: 1, ..NONE });
+    });
+}
+
+/// A future's executor that panics when it is woken.
+struct Faulty;
+
+impl Wake for Faulty {
+    fn wake(self: Arc<Self>) {
+        fail();
+    }
+}
+
+/// Asks as a future that such an executor polls, once.
+fn ask_with_faulty_waker(handle: &Handle, whom: ActorRef<Reply<u64>>) -> Ask<u64> {
+    let mut ask = handle.ask(whom, |reply| reply);
+    let waker = Waker::from(Arc::new(Faulty));
+    assert!(Pin::new(&mut ask).poll(&mut task::Context::from_waker(&waker)).is_pending());
+    ask
+}
+
+/// Keeps the first reply until a second one comes; then ends both as it is told.
+fn ending(handle: &Handle, end: fn(Reply<u64>, &mut Context<'_, Reply<u64>>)) -> ActorRef<Reply<u64>> {
+    let keeps = move || {
+        let mut kept = None;
+        from_fn(move |reply: Reply<u64>, ctx: &mut Context<'_, _>| match kept.take() {
+            None => kept = Some(reply),
+            Some(first) => {
+                drop(reply);
+                end(first, ctx);
+            }
+        })
+    };
+    handle.spawn(On::Worker(0), keeps).unwrap()
+}
+
+#[test]
+fn in_the_waker_of_who_asked() {
+    everywhere(|mut world| {
+        let whom = ending(&world.handle, |reply, ctx| reply.send(ctx, 7));
+        let ask = ask_with_faulty_waker(&world.handle, whom);
+        drop(world.handle.ask(whom, |reply| reply));
+        world.check(Counts { contained: 1, ..NONE });
+        assert_eq!(ask.wait(PATIENCE), Ok(7), "it was answered all the same");
+        world.end(Counts { contained: 1, ..NONE });
+    });
+}
+
+#[test]
+fn in_the_waker_of_who_asked_and_gets_no_answer() {
+    everywhere(|mut world| {
+        let whom = ending(&world.handle, |reply, _ctx| drop(reply));
+        let ask = ask_with_faulty_waker(&world.handle, whom);
+        drop(world.handle.ask(whom, |reply| reply));
+        world.check(Counts { contained: 1, ..NONE });
+        assert_eq!(ask.wait(PATIENCE), Err(AskError::Unanswered));
+        world.end(Counts { contained: 1, ..NONE });
+    });
+}
+
+/// Two panics at once would end the process.
+#[test]
+fn in_the_waker_of_who_asked_while_the_actor_panics() {
+    everywhere(|mut world| {
+        let whom = ending(&world.handle, |reply, _ctx| {
+            let _dropped_by_the_panic = reply;
+            fail()
+        });
+        let ask = ask_with_faulty_waker(&world.handle, whom);
+        drop(world.handle.ask(whom, |reply| reply));
+        let expected = Counts { panics: 1, contained: 1, panicked: 1, ..NONE };
+        world.check(expected);
+        assert_eq!(ask.wait(PATIENCE), Err(AskError::Unanswered));
+        world.end(expected);
     });
 }
 

@@ -1,6 +1,6 @@
 //! The messages of the workload's actors.
 
-use hippodrome::{AskError, Reply};
+use hippodrome::{AskError, ChildEvent, Reply};
 
 use super::party::Party;
 use super::token::Letter;
@@ -24,6 +24,8 @@ pub(crate) enum Content<const N: usize> {
     Question { letter: Letter<N>, asker: &'static Party, reply: Reply<Answer> },
     /// What an ask has become.
     Outcome { letter: Letter<N>, outcome: Result<(), AskError> },
+    /// What has become of a child that is supervised.
+    Child { letter: Letter<N>, event: ChildEvent },
 }
 
 impl<const N: usize> Msg<N> {
@@ -33,13 +35,19 @@ impl<const N: usize> Msg<N> {
 
     pub(crate) fn letter(&self) -> &Letter<N> {
         match &self.0 {
-            Content::Work(letter) | Content::Question { letter, .. } | Content::Outcome { letter, .. } => letter,
+            Content::Work(letter)
+            | Content::Question { letter, .. }
+            | Content::Outcome { letter, .. }
+            | Content::Child { letter, .. } => letter,
         }
     }
 
     pub(crate) fn into_letter(self) -> Letter<N> {
         match self.0 {
-            Content::Work(letter) | Content::Question { letter, .. } | Content::Outcome { letter, .. } => letter,
+            Content::Work(letter)
+            | Content::Question { letter, .. }
+            | Content::Outcome { letter, .. }
+            | Content::Child { letter, .. } => letter,
         }
     }
 

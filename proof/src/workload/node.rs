@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hippodrome::{Actor, ActorRef, AskError, Context, MissedTick, Reply, Stop, TimerKey};
+use hippodrome::{Actor, ActorRef, Address, AskError, Batch, ChildEvent, Context, MissedTick, Reply, Stop, TimerKey};
 
 use super::graph::{LARGE, Peer, Route, SMALL};
 use super::message::{Answer, Content, Msg};
@@ -34,6 +34,9 @@ const KEPT_MOST: usize = 8;
 /// How often a timer ticks before it is cancelled.
 const TICKS: u32 = 3;
 
+/// The most messages that an actor takes of a batch.
+const BATCH_MOST: usize = 8;
+
 /// An actor of the workload, with messages of `N` words.
 #[derive(Debug)]
 pub(crate) struct Node<const N: usize> {
@@ -50,7 +53,7 @@ pub(crate) struct Node<const N: usize> {
     circle: VecDeque<Kept>,
     timer: Option<TimerKey>,
     ticking: Option<(TimerKey, u32)>,
-    watched: Option<hippodrome::Address>,
+    watched: Option<Address>,
     is_subscribed: bool,
 }
 
@@ -258,9 +261,28 @@ impl<const N: usize> Node<N> {
         let Recruit { props, party, keys } = self.world.recruit::<M>(&mut self.random);
         let factory = self.world.factory(party, node, fuel);
         // Half of them are nobody's children: or whoever stops takes too many along.
-        let is_child = self.random.once_in(2);
-        let child = if is_child { ctx.spawn(props, factory) } else { ctx.handle().spawn(props, factory) };
+        let child = match self.random.below(4) {
+            0 => ctx.spawn(props, factory),
+            1 if self.world.plan.has_quiet => {
+                let hold = Hold::of(self.me);
+                ctx.supervise(props, factory, move |event| {
+                    let letter = Letter::seal(Token::waiting(hold.party(), Kind::Notice), 0);
+                    Msg(Content::Child { letter, event })
+                })
+            }
+            1 => ctx.spawn(props, factory),
+            _ => ctx.handle().spawn(props, factory),
+        };
         Some((child.ok()?, party, keys))
+    }
+
+    /// A supervised child is suspended: it begins anew, at once or later, or ends for good.
+    fn decide_on(&mut self, child: Address, ctx: &mut Context<'_, Msg<N>>) {
+        match self.random.below(4) {
+            0 => ctx.release_child(child),
+            1 => ctx.restart_child(child, Duration::from_micros(self.random.below(2000) as u64)),
+            _ => ctx.restart_child(child, Duration::ZERO),
+        }
     }
 
     fn stop(&mut self, ctx: &mut Context<'_, Msg<N>>) {
@@ -328,10 +350,21 @@ impl<const N: usize> Actor for Node<N> {
 
     fn handle(&mut self, Msg(content): Msg<N>, ctx: &mut Context<'_, Msg<N>>) {
         self.me.count_arrival();
-        let (mut letter, question, outcome) = match content {
-            Content::Work(letter) => (letter, None, None),
-            Content::Question { letter, asker, reply } => (letter, Some(Kept { reply, asker: Hold::of(asker) }), None),
-            Content::Outcome { letter, outcome } => (letter, None, Some(outcome)),
+        let (mut question, mut outcome, mut event) = (None, None, None);
+        let mut letter = match content {
+            Content::Work(letter) => letter,
+            Content::Question { letter, asker, reply } => {
+                question = Some(Kept { reply, asker: Hold::of(asker) });
+                letter
+            }
+            Content::Outcome { letter, outcome: answer } => {
+                outcome = Some(answer);
+                letter
+            }
+            Content::Child { letter, event: of_child } => {
+                event = Some(of_child);
+                letter
+            }
         };
         letter.arrive(self.me);
         if letter.stream().kind == Kind::Tick {
@@ -345,11 +378,23 @@ impl<const N: usize> Actor for Node<N> {
         if let Some(outcome) = outcome {
             self.outcome(outcome, ctx);
         }
+        if let Some(ChildEvent::Ended { child, .. }) = event {
+            self.decide_on(child, ctx);
+        }
         if self.world.wants_panic(&mut self.random, 1) {
             panic_at(self.me, Site::Handle);
         }
         // The last thing: as long as a handler may send, something of it is on its way in the ledger.
         letter.end(Fate::Handled);
+    }
+
+    /// Every other actor takes a part of what is at hand, or all of it.
+    fn handle_batch(&mut self, mut batch: Batch<'_, Msg<N>>) {
+        let most = if self.node.is_multiple_of(2) { 1 + self.random.below(BATCH_MOST) } else { 1 };
+        for _ in 0..most {
+            let Some(message) = batch.next() else { return };
+            self.handle(message, &mut batch.context());
+        }
     }
 
     fn started(&mut self, ctx: &mut Context<'_, Msg<N>>) {

@@ -141,7 +141,7 @@ macro_rules! atomic {
     };
 }
 
-atomic!(AtomicBool, bool, store);
+atomic!(AtomicBool, bool, store, swap);
 atomic!(AtomicU8, u8, store);
 atomic!(AtomicU32, u32, fetch_add, fetch_sub, compare_exchange);
 atomic!(AtomicU64, u64, store, swap, fetch_or, fetch_and, compare_exchange, compare_exchange_weak);

@@ -1,0 +1,58 @@
+//! Batches: the messages that are at hand for an actor, which takes them one after the other without coming back to its
+//! worker in between.
+
+use std::fmt;
+
+use crate::context::Context;
+use crate::core::Core;
+
+/// The messages at hand for one actor; see [`Actor::handle_batch`](crate::Actor::handle_batch).
+///
+/// They lie where they were sent to, in the worker's ring, the lane or the private mailbox: each is moved out when it is
+/// taken. So a batch is as long as the run of messages to this actor that has come, up to the worker's slice
+/// (`turn_budget`, `lane_budget`): messages of other actors in between end it, and what comes through a
+/// [`Handle`](crate::Handle) comes by itself.
+pub struct Batch<'a, M> {
+    first: Option<M>,
+    core: &'a mut Core,
+}
+
+impl<'a, M: Send + 'static> Batch<'a, M> {
+    #[inline(always)]
+    pub(crate) fn new(first: M, core: &'a mut Core) -> Self {
+        Self { first: Some(first), core }
+    }
+
+    /// Takes the next message; `None` at the end of the batch. From then on the message is handled: if the actor panics,
+    /// the last one that was taken is reported as a dead letter, and those before it are not.
+    #[expect(clippy::should_implement_trait, reason = "an iterator would keep the context from its user")]
+    #[inline]
+    pub fn next(&mut self) -> Option<M> {
+        self.first.take().or_else(|| self.core.take_next())
+    }
+
+    /// Whether the batch has no more messages: the moment to commit what it was about. Costs three compares.
+    #[inline]
+    #[must_use]
+    pub fn is_over(&mut self) -> bool {
+        self.first.is_none() && self.core.is_end_of_slice()
+    }
+
+    /// The worker, as in [`Actor::handle`](crate::Actor::handle).
+    #[inline(always)]
+    pub fn context(&mut self) -> Context<'_, M> {
+        Context::new(self.core)
+    }
+
+    /// The first message and the context, for an actor that handles messages one at a time.
+    #[inline(always)]
+    pub(crate) fn into_first(self) -> Option<(M, Context<'a, M>)> {
+        Some((self.first?, Context::new(self.core)))
+    }
+}
+
+impl<M> fmt::Debug for Batch<'_, M> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Batch({})", self.core.me())
+    }
+}
