@@ -1,0 +1,9 @@
+//! Supervisors: who is made anew, in which order, how often, after which wait; on real workers and in simulation.
+
+mod chaos;
+mod dynamic;
+mod escalation;
+mod house;
+mod limits;
+mod strategies;
+mod trees;
