@@ -10,12 +10,14 @@ use crate::lease::Lease;
 use crate::order::{Action, MAX_LOTS, OrderId, Reason, Report, Request, State, TICKS, What};
 use crate::risk::RiskMsg;
 
-/// So many answers are told to the generator at once, or as many as there are when others have their turn.
+/// So many answers are told to the traders at once, or as many as there are when others have their turn.
 const PORTION: u32 = 16;
 
 /// What a gateway understands.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum GatewayMsg {
+    /// Traders who want to be told of answers.
+    LogOn(ActorRef<GeneratorMsg>),
     /// From a trader.
     Request(Request),
     /// From risk.
@@ -52,12 +54,15 @@ pub(crate) struct Kept {
     /// How each of its requests stands: the gateway of so many has each so manieth one.
     states: Vec<State>,
     recorder: Recorder<Histogram<u64>>,
+    traders: Option<ActorRef<GeneratorMsg>>,
+    /// Answers that the traders have not been told of.
+    untold: u32,
 }
 
 impl Kept {
     /// A gateway that will have so many requests.
     pub(crate) fn new(requests: usize, length: Length) -> Self {
-        Self { states: vec![State::Unknown; requests], recorder: Recorder::new(length) }
+        Self { states: vec![State::Unknown; requests], recorder: Recorder::new(length), traders: None, untold: 0 }
     }
 
     /// How its requests stand, and the latencies of their answers by seconds, after those of the warm-up.
@@ -73,18 +78,11 @@ pub(crate) struct Gateway {
     gateways: u32,
     market: Market,
     risk: ActorRef<RiskMsg>,
-    generator: ActorRef<GeneratorMsg>,
-    /// Answers that the generator has not been told of.
-    untold: u32,
 }
 
 impl Gateway {
-    pub(crate) fn new(
-        kept: Lease<Kept>,
-        (gateways, market): (u32, Market),
-        (risk, generator): (ActorRef<RiskMsg>, ActorRef<GeneratorMsg>),
-    ) -> Self {
-        Self { kept, gateways, market, risk, generator, untold: 0 }
+    pub(crate) fn new(kept: Lease<Kept>, (gateways, market): (u32, Market), risk: ActorRef<RiskMsg>) -> Self {
+        Self { kept, gateways, market, risk }
     }
 
     #[inline]
@@ -105,7 +103,7 @@ impl Gateway {
         if report.what.is_answer() {
             let latency_ns = ctx.now_ns().saturating_sub(report.due_ns);
             kept.recorder.due_at(report.due_ns).saturating_record(latency_ns);
-            self.untold += 1;
+            kept.untold += 1;
         }
     }
 }
@@ -132,11 +130,15 @@ impl Actor for Gateway {
     #[inline]
     fn handle(&mut self, message: GatewayMsg, ctx: &mut Context<'_, GatewayMsg>) {
         match message {
+            GatewayMsg::LogOn(traders) => self.kept.traders = Some(traders),
             GatewayMsg::Request(request) => self.request(request, ctx),
             GatewayMsg::Report(report) => self.report(&report, ctx),
         }
-        if self.untold >= PORTION || self.untold > 0 && ctx.end_of_batch() {
-            ctx.tell(self.generator, GeneratorMsg::Answered(std::mem::take(&mut self.untold)));
+        let kept = &mut *self.kept;
+        if let Some(traders) = kept.traders
+            && (kept.untold >= PORTION || kept.untold > 0 && ctx.end_of_batch())
+        {
+            ctx.tell(traders, GeneratorMsg::Answered(std::mem::take(&mut kept.untold)));
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 
-use hippodrome::{Actor, ActorRef, Context, SpawnError, StopReason, TryTellError};
+use hippodrome::{Actor, ActorRef, Context, TryTellError};
 use hippodrome_perf_kit::open_loop::{self, Arrivals, Step, Taken};
 
 use crate::flow::Flow;
@@ -38,8 +38,6 @@ pub(crate) enum Pace {
 /// What the traders understand.
 #[derive(Debug)]
 pub(crate) enum GeneratorMsg {
-    /// Send all requests through these gateways.
-    Start(Vec<ActorRef<GatewayMsg>>),
     /// Go on.
     Go,
     /// So many more requests were answered.
@@ -70,21 +68,22 @@ pub(crate) struct Generator {
 }
 
 /// How the traders have ended.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Ended {
+    /// As they were to.
     Done(Done),
-    /// An actor has stopped that was to go on.
-    Stopped(&'static str, StopReason),
-    /// An actor could not be spawned.
-    NotSpawned(SpawnError),
+    /// They have stopped before that.
+    Stopped,
 }
 
 /// What drives the sending.
 enum Drive {
-    /// Nothing: before the start and after the end.
+    /// Nothing yet.
     Nothing,
     Fast,
     Open(open_loop::Sender<Times>),
+    /// Nothing any more.
+    Ended,
 }
 
 /// What is sent, and how far that is.
@@ -124,14 +123,18 @@ impl Outgoing {
 
 impl Generator {
     /// Traders who show in `progress` how many requests were answered, and say by `ended` when all were.
-    pub(crate) fn new(pace: Pace, mut flow: Flow, progress: Arc<AtomicU64>, ended: mpsc::Sender<Ended>) -> Self {
+    pub(crate) fn new(
+        gateways: Vec<ActorRef<GatewayMsg>>,
+        pace: Pace,
+        mut flow: Flow,
+        (progress, ended): (Arc<AtomicU64>, mpsc::Sender<Ended>),
+    ) -> Self {
         let next = flow.next();
-        let outgoing = Outgoing { flow, next, gateways: Vec::new(), sent: 0, answered: 0 };
+        let outgoing = Outgoing { flow, next, gateways, sent: 0, answered: 0 };
         Self { outgoing, drive: Drive::Nothing, pace, start_ns: 0, goes_on: false, progress, ended }
     }
 
-    fn start(&mut self, gateways: Vec<ActorRef<GatewayMsg>>, ctx: &Context<'_, GeneratorMsg>) {
-        self.outgoing.gateways = gateways;
+    fn start(&mut self, ctx: &Context<'_, GeneratorMsg>) {
         self.start_ns = ctx.now_ns();
         self.drive = match self.pace.clone() {
             Pace::Fast => Drive::Fast,
@@ -144,7 +147,7 @@ impl Generator {
         let now_ns = ctx.now_ns();
         let outgoing = &mut self.outgoing;
         let step = match &mut self.drive {
-            Drive::Nothing => return,
+            Drive::Nothing | Drive::Ended => return,
             Drive::Fast => {
                 let full = (0..CHUNK).find(|_| outgoing.send(now_ns, FAST_WINDOW, ctx) != Taken::Yes).is_some();
                 if outgoing.next.is_none() && outgoing.end() == Taken::Yes {
@@ -163,8 +166,8 @@ impl Generator {
         };
         match step {
             Step::Ended(sent) => self.end(sent.is_cut_off, ctx),
-            // A gateway that is gone is reported by whoever watches it.
-            Step::Refused => self.drive = Drive::Nothing,
+            // A gateway is gone, and with it the exchange.
+            Step::Refused => ctx.stop_self(),
             Step::Waiting => {
                 self.goes_on = true;
                 ctx.tell(ctx.me(), GeneratorMsg::Go);
@@ -173,7 +176,7 @@ impl Generator {
     }
 
     fn end(&mut self, is_cut_off: bool, ctx: &Context<'_, GeneratorMsg>) {
-        self.drive = Drive::Nothing;
+        self.drive = Drive::Ended;
         let elapsed_ns = ctx.now_ns().saturating_sub(self.start_ns);
         let done = Done { sent: self.outgoing.sent, elapsed_ns, is_cut_off };
         // Who waits for the end has given up if nobody listens.
@@ -184,9 +187,16 @@ impl Generator {
 impl Actor for Generator {
     type Msg = GeneratorMsg;
 
+    fn started(&mut self, ctx: &mut Context<'_, GeneratorMsg>) {
+        for gateway in &self.outgoing.gateways {
+            ctx.tell(*gateway, GatewayMsg::LogOn(ctx.me()));
+        }
+        self.start(ctx);
+        self.go(ctx);
+    }
+
     fn handle(&mut self, message: GeneratorMsg, ctx: &mut Context<'_, GeneratorMsg>) {
         match message {
-            GeneratorMsg::Start(gateways) => self.start(gateways, ctx),
             GeneratorMsg::Go => self.goes_on = false,
             GeneratorMsg::Answered(requests) => {
                 self.outgoing.answered += u64::from(requests);
@@ -195,6 +205,15 @@ impl Actor for Generator {
         }
         if !self.goes_on {
             self.go(ctx);
+        }
+    }
+}
+
+impl Drop for Generator {
+    fn drop(&mut self) {
+        if !matches!(self.drive, Drive::Ended) {
+            // As above.
+            let _ = self.ended.send(Ended::Stopped);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use hippodrome::config::Config;
-use hippodrome::{DeadLetterReason, Engine, On, StopReason};
+use hippodrome::{DeadLetterReason, Engine, On};
 use hippodrome_perf_kit::open_loop::{Arrivals, Length, Pattern, nanoseconds};
 
 use crate::flow::{OPEN_ORDERS, Settings};
@@ -16,7 +16,7 @@ use crate::kill::Plan;
 use crate::lease::{Home, NotAtHome};
 use crate::ledger::Ledger;
 use crate::order::{Quote, State};
-use crate::supervisor::{Cast, Homes, Supervisor};
+use crate::supervisor::{Cast, Homes};
 use crate::{gateway, market_data, matcher, risk};
 
 /// How often the main thread looks how far the traders are.
@@ -35,10 +35,8 @@ const MAX_SECONDS: u64 = 60;
 pub(crate) enum PipelineError {
     #[error(transparent)]
     Engine(#[from] hippodrome::Error),
-    #[error("{0} stopped: {1}")]
-    Stopped(&'static str, StopReason),
-    #[error("all actors stopped before the traders had ended")]
-    AllStopped,
+    #[error("the exchange stopped before all requests were answered")]
+    Stopped,
     #[error("no request was answered for {} seconds, after {answered} answers", PATIENCE.as_secs())]
     Stalled { answered: u64 },
     #[error(transparent)]
@@ -112,13 +110,18 @@ impl Run {
         let engine = Engine::from_config(config).start().map_err(hippodrome::Error::from)?;
         let handle = engine.handle();
         let homes = self.homes();
-        let cast = Cast { settings: self.settings, pace: self.pace(), kills: self.kills, workers };
         let progress = Arc::new(AtomicU64::new(0));
-        let (ender, ended) = mpsc::channel();
-        let (actors_homes, actors_progress) = (homes.clone(), progress.clone());
-        let supervisor =
-            move || Supervisor::new(cast.clone(), actors_homes.clone(), actors_progress.clone(), ender.clone());
-        handle.spawn(On::Worker(0), supervisor).map_err(hippodrome::Error::from)?;
+        let (ended_sender, ended) = mpsc::channel();
+        let cast = Cast {
+            settings: self.settings,
+            pace: self.pace(),
+            kills: self.kills,
+            workers,
+            homes: homes.clone(),
+            progress: progress.clone(),
+            ended: ended_sender,
+        };
+        handle.spawn(On::Worker(Cast::FRONT), move || cast.supervisor()).map_err(hippodrome::Error::from)?;
         let done = wait(&ended, &progress)?;
         let cores = handle.cores();
         let report = engine.shutdown(SHUTDOWN_PATIENCE).map_err(hippodrome::Error::from)?;
@@ -204,9 +207,8 @@ fn wait(ended: &Receiver<Ended>, progress: &AtomicU64) -> Result<Done, PipelineE
     loop {
         match ended.recv_timeout(LOOK_EVERY) {
             Ok(Ended::Done(done)) => return Ok(done),
-            Ok(Ended::Stopped(name, reason)) => return Err(PipelineError::Stopped(name, reason)),
-            Ok(Ended::NotSpawned(error)) => return Err(hippodrome::Error::from(error).into()),
-            Err(RecvTimeoutError::Disconnected) => return Err(PipelineError::AllStopped),
+            // The supervisor has given up, or could not start its children.
+            Ok(Ended::Stopped) | Err(RecvTimeoutError::Disconnected) => return Err(PipelineError::Stopped),
             Err(RecvTimeoutError::Timeout) => {}
         }
         let answered = progress.load(Ordering::Relaxed);
@@ -215,5 +217,52 @@ fn wait(ended: &Receiver<Ended>, progress: &AtomicU64) -> Result<Done, PipelineE
         } else if since.elapsed() >= PATIENCE {
             return Err(PipelineError::Stalled { answered });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hippodrome::Stop;
+    use hippodrome::config::WorkerConfig;
+
+    use super::*;
+
+    const RUN: Run = Run {
+        settings: Settings { requests: 20_000, symbols: 3, accounts: 40, gateways: 3, seed: 5 },
+        rate: None,
+        kills: 20,
+    };
+
+    /// Runs it with a supervisor that grants as many restarts as so many kills need, and does something to that.
+    fn execute(
+        run: Run,
+        kills: u32,
+        meanwhile: impl FnOnce(&hippodrome::Handle, hippodrome::Address),
+    ) -> Result<Done, PipelineError> {
+        let mut config = Config::default();
+        config.workers = vec![WorkerConfig::default(); 2];
+        let engine = Engine::from_config(config).start().unwrap();
+        let progress = Arc::new(AtomicU64::new(0));
+        let (sender, ended) = mpsc::channel();
+        let (settings, pace, homes) = (run.settings, run.pace(), run.homes());
+        let cast = Cast { settings, pace, kills, workers: 2, homes, progress: progress.clone(), ended: sender };
+        let supervisor = engine.handle().spawn(On::Worker(0), move || cast.supervisor()).unwrap();
+        meanwhile(&engine.handle(), supervisor.address());
+        wait(&ended, &progress)
+    }
+
+    #[test]
+    fn restarts_that_were_not_asked_for_end_the_run() {
+        assert!(execute(RUN, RUN.kills, |_, _| {}).is_ok());
+        assert!(matches!(execute(RUN, 0, |_, _| {}), Err(PipelineError::Stopped)));
+    }
+
+    #[test]
+    fn a_supervisor_that_is_stopped_ends_the_run() {
+        let rate = Some(Rate { per_second: 1_000, pattern: Pattern::Constant });
+        let ended = execute(Run { rate, ..RUN }, RUN.kills, |handle, supervisor| {
+            handle.stop(supervisor, Stop::Now).unwrap();
+        });
+        assert!(matches!(ended, Err(PipelineError::Stopped)));
     }
 }

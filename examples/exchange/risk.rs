@@ -7,8 +7,6 @@
 //! side of that step it was on. An order that was before it is a dead letter, and its gateway is told; whatever was
 //! behind it goes on. A report is a fact: one that was before the step is applied by whoever is started next.
 
-use std::sync::{Arc, OnceLock};
-
 use hippodrome::{Actor, ActorRef, Context};
 
 use crate::gateway::GatewayMsg;
@@ -16,6 +14,7 @@ use crate::kill::{Kills, Moment, kill_at};
 use crate::lease::Lease;
 use crate::ledger::Ledger;
 use crate::order::{OrderId, Reason, Report, Request, What};
+use crate::supervisor::Children;
 
 /// What risk understands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,19 +84,20 @@ impl Kept {
 /// The actor.
 pub(crate) struct Risk {
     kept: Lease<Kept>,
-    /// Known once everybody was spawned, which is before the first order.
-    routes: Arc<OnceLock<Routes>>,
+    children: Children,
+    /// Known from the first message on: by then everybody was spawned.
+    routes: Option<Routes>,
 }
 
 impl Risk {
-    pub(crate) fn new(kept: Lease<Kept>, routes: Arc<OnceLock<Routes>>) -> Self {
-        Self { kept, routes }
+    pub(crate) fn new(kept: Lease<Kept>, children: Children) -> Self {
+        Self { kept, children, routes: None }
     }
 
     /// Sends a message on to whom the decision says, after which it is out of hand.
     #[inline]
     fn send_on(&mut self, message: RiskMsg, decision: Decision, ctx: &mut Context<'_, RiskMsg>) {
-        let routes = self.routes.get().expect("everybody was connected before the first order");
+        let routes = self.routes.get_or_insert_with(|| self.children.routes());
         match (message, decision) {
             (RiskMsg::Request(request), Ok(())) => {
                 ctx.tell(routes.matchers[usize::from(request.symbol)], request);
@@ -113,7 +113,7 @@ impl Risk {
 
     /// An order that was in hand and not decided on is lost: its trader is told that.
     fn lose(&mut self, request: &Request, ctx: &mut Context<'_, RiskMsg>) {
-        let routes = self.routes.get().expect("an order has come, so everybody was connected");
+        let routes = self.routes.get_or_insert_with(|| self.children.routes());
         let report = Report::without_trade(request, What::Lost);
         ctx.tell(routes.gateway_of(request.id), GatewayMsg::Report(report));
         self.kept.in_hand = None;

@@ -1,15 +1,19 @@
-//! The supervisor: parent of all other actors. It spawns and connects them, restarts those that panic, and tells whoever
-//! waits for the end of the run if one stops for good.
+//! The tree: a supervisor of all other actors, which starts them in order, each when those before it are up, and gives
+//! those that panic another life.
+//!
+//! It is one-for-one: nobody's state hangs on another's life, as each keeps for itself what it must not lose, and a child
+//! keeps its address through all its lives.
 
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, OnceLock, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use hippodrome::{Actor, ActorRef, Address, Context, On, Props, Restart, SpawnError, StopReason};
+use hippodrome::{ActorRef, On, Props};
+use hippodrome_toolkit::supervision::{ChildRef, ChildSpec, Strategy, Supervisor};
 
 use crate::flow::{Flow, Settings};
 use crate::gateway::{self, Gateway, GatewayMsg, Market};
-use crate::generator::{Ended, Generator, GeneratorMsg, Pace};
+use crate::generator::{Ended, Generator, Pace};
 use crate::lease::Home;
 use crate::market_data::{self, MarketData, MarketMsg};
 use crate::matcher::{self, Matcher};
@@ -38,11 +42,64 @@ pub(crate) struct Cast {
     pub(crate) kills: u32,
     /// How many workers there are.
     pub(crate) workers: usize,
+    pub(crate) homes: Homes,
+    /// Where others see how many requests were answered.
+    pub(crate) progress: Arc<AtomicU64>,
+    /// Whom the traders tell that all were.
+    pub(crate) ended: mpsc::Sender<Ended>,
+}
+
+/// The addresses of the children, known when they are spawned.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Children {
+    market: ChildRef<MarketMsg>,
+    risk: ChildRef<RiskMsg>,
+    /// For each symbol.
+    matchers: Vec<ChildRef<Request>>,
+    gateways: Vec<ChildRef<GatewayMsg>>,
+}
+
+impl Children {
+    /// Whom risk tells, once all of them are spawned.
+    pub(crate) fn routes(&self) -> Routes {
+        Routes { gateways: self.gateways(), matchers: self.matchers.iter().map(address).collect() }
+    }
+
+    fn gateways(&self) -> Vec<ActorRef<GatewayMsg>> {
+        self.gateways.iter().map(address).collect()
+    }
+}
+
+/// The address of a child that was started before the one that asks, or before the first request.
+fn address<M>(child: &ChildRef<M>) -> ActorRef<M> {
+    child.get().expect("children are started in order, and requests come behind the last one")
 }
 
 impl Cast {
-    /// The worker of the traders, the gateways and market data. It has the generator, which never rests.
-    const FRONT: usize = 0;
+    /// The worker of the traders, the gateways and market data. It has the traders, who never rest.
+    pub(crate) const FRONT: usize = 0;
+
+    /// The supervisor with its children to be, the traders last.
+    pub(crate) fn supervisor(&self) -> Supervisor {
+        let Settings { symbols, gateways, .. } = self.settings;
+        let children = Children {
+            matchers: (0..symbols).map(|_| ChildRef::new()).collect(),
+            gateways: (0..gateways).map(|_| ChildRef::new()).collect(),
+            ..Children::default()
+        };
+        let mut supervisor = Supervisor::new(Strategy::OneForOne)
+            .named("exchange")
+            .intensity(self.kills.saturating_add(UNFORESEEN_RESTARTS), RESTARTS_WITHIN)
+            .child(self.market(&children))
+            .child(self.risk(&children));
+        for symbol in 0..symbols {
+            supervisor = supervisor.child(self.matcher(symbol, &children));
+        }
+        for gateway in 0..gateways {
+            supervisor = supervisor.child(self.gateway(gateway, &children));
+        }
+        supervisor.child(self.traders(&children))
+    }
 
     /// The worker of risk.
     fn of_risk(&self) -> usize {
@@ -56,118 +113,43 @@ impl Cast {
             workers => 2 + usize::from(symbol) % (workers - 2),
         }
     }
-}
 
-/// The actor.
-pub(crate) struct Supervisor {
-    cast: Cast,
-    homes: Homes,
-    progress: Arc<AtomicU64>,
-    ended: mpsc::Sender<Ended>,
-}
-
-/// A child has stopped.
-#[derive(Debug)]
-pub(crate) struct Stopped {
-    name: &'static str,
-    reason: StopReason,
-}
-
-impl Supervisor {
-    pub(crate) fn new(cast: Cast, homes: Homes, progress: Arc<AtomicU64>, ended: mpsc::Sender<Ended>) -> Self {
-        Self { cast, homes, progress, ended }
+    fn market(&self, children: &Children) -> ChildSpec<MarketMsg> {
+        let home = self.homes.market.clone();
+        let props = Props::on(On::Worker(Self::FRONT)).mailbox(market_data::mailbox(self.settings.symbols));
+        ChildSpec::new("market data", props, move || MarketData::new(home.lease())).note(&children.market)
     }
 
-    /// Spawns a child that is restarted, and watches it.
-    fn child<A, F>(
-        &self,
-        name: &'static str,
-        props: Props<A::Msg>,
-        factory: F,
-        ctx: &mut Context<'_, Stopped>,
-    ) -> Result<ActorRef<A::Msg>, SpawnError>
-    where
-        A: Actor,
-        F: FnMut() -> A + Send + 'static,
-    {
-        let restart = Restart::up_to(self.cast.kills.saturating_add(UNFORESEEN_RESTARTS), RESTARTS_WITHIN);
-        let child = ctx.spawn(props.restart(restart), factory)?;
-        ctx.watch(Address::from(child), move |terminated| Stopped { name, reason: terminated.reason });
-        Ok(child)
+    fn risk(&self, children: &Children) -> ChildSpec<RiskMsg> {
+        let (home, all) = (self.homes.risk.clone(), children.clone());
+        let factory = move || Risk::new(home.lease(), all.clone());
+        ChildSpec::new("risk", On::Worker(self.of_risk()), factory).note(&children.risk)
     }
 
-    /// Spawns all children, connects them, and has the traders start.
-    fn raise(&self, ctx: &mut Context<'_, Stopped>) -> Result<(), SpawnError> {
-        let routes = Arc::new(OnceLock::new());
-        let front = || On::Worker(Cast::FRONT);
-        let Settings { symbols, .. } = self.cast.settings;
-
-        let (home, props) = (self.homes.market.clone(), Props::on(front()).mailbox(market_data::mailbox(symbols)));
-        let market = self.child("market data", props, move || MarketData::new(home.lease()), ctx)?;
-
-        let (home, shared) = (self.homes.risk.clone(), routes.clone());
-        let props = Props::on(On::Worker(self.cast.of_risk()));
-        let risk = self.child("risk", props, move || Risk::new(home.lease(), shared.clone()), ctx)?;
-
-        let matchers = self.matchers((risk, market), ctx)?;
-        let generator = self.generator(ctx)?;
-        let gateways = self.gateways((risk, generator), ctx)?;
-        // Nobody else sets it.
-        let _ = routes.set(Routes { gateways: gateways.clone(), matchers });
-        ctx.tell(generator, GeneratorMsg::Start(gateways));
-        Ok(())
+    fn matcher(&self, symbol: u16, children: &Children) -> ChildSpec<Request> {
+        let (home, all) = (self.homes.matchers[usize::from(symbol)].clone(), children.clone());
+        let factory = move || Matcher::new(symbol, home.lease(), (address(&all.risk), address(&all.market)));
+        let spec = ChildSpec::new(format!("matcher {symbol}"), On::Worker(self.of_matcher(symbol)), factory);
+        spec.note(&children.matchers[usize::from(symbol)])
     }
 
-    fn matchers(
-        &self,
-        (risk, market): (ActorRef<RiskMsg>, ActorRef<MarketMsg>),
-        ctx: &mut Context<'_, Stopped>,
-    ) -> Result<Vec<ActorRef<Request>>, SpawnError> {
-        let homes = (0..).zip(&self.homes.matchers);
-        let spawn = |(symbol, home): (u16, &Home<matcher::Kept>)| {
-            let (home, props) = (home.clone(), Props::on(On::Worker(self.cast.of_matcher(symbol))));
-            self.child("a matcher", props, move || Matcher::new(symbol, home.lease(), (risk, market)), ctx)
-        };
-        homes.map(spawn).collect()
+    fn gateway(&self, gateway: u16, children: &Children) -> ChildSpec<GatewayMsg> {
+        let Settings { symbols, accounts, gateways, .. } = self.settings;
+        let (home, all) = (self.homes.gateways[usize::from(gateway)].clone(), children.clone());
+        let shape = (u32::from(gateways), Market { symbols, accounts });
+        let factory = move || Gateway::new(home.lease(), shape, address(&all.risk));
+        let spec = ChildSpec::new(format!("gateway {gateway}"), On::Worker(Self::FRONT), factory);
+        spec.note(&children.gateways[usize::from(gateway)])
     }
 
-    /// The traders know how far they are, and nobody else does: they are not restarted.
-    fn generator(&self, ctx: &mut Context<'_, Stopped>) -> Result<ActorRef<GeneratorMsg>, SpawnError> {
-        let (pace, settings) = (self.cast.pace.clone(), self.cast.settings);
+    /// The traders, who are no part of the exchange: what they have sent only they know, so they have one life.
+    fn traders(&self, children: &Children) -> ChildSpec<crate::generator::GeneratorMsg> {
+        let (pace, settings, all) = (self.pace.clone(), self.settings, children.clone());
         let (progress, ended) = (self.progress.clone(), self.ended.clone());
-        let generator = ctx.spawn(On::Worker(Cast::FRONT), move || {
-            Generator::new(pace.clone(), Flow::new(settings), progress.clone(), ended.clone())
-        })?;
-        ctx.watch(generator, |terminated| Stopped { name: "the generator", reason: terminated.reason });
-        Ok(generator)
-    }
-
-    fn gateways(
-        &self,
-        (risk, generator): (ActorRef<RiskMsg>, ActorRef<GeneratorMsg>),
-        ctx: &mut Context<'_, Stopped>,
-    ) -> Result<Vec<ActorRef<GatewayMsg>>, SpawnError> {
-        let Settings { symbols, accounts, gateways, .. } = self.cast.settings;
-        let spawn = |home: &Home<gateway::Kept>| {
-            let (home, shape) = (home.clone(), (u32::from(gateways), Market { symbols, accounts }));
-            let factory = move || Gateway::new(home.lease(), shape, (risk, generator));
-            self.child("a gateway", Props::on(On::Worker(Cast::FRONT)), factory, ctx)
+        let factory = move || {
+            let flow = Flow::new(settings);
+            Generator::new(all.gateways(), pace.clone(), flow, (progress.clone(), ended.clone()))
         };
-        self.homes.gateways.iter().map(spawn).collect()
-    }
-}
-
-impl Actor for Supervisor {
-    type Msg = Stopped;
-
-    fn started(&mut self, ctx: &mut Context<'_, Stopped>) {
-        if let Err(error) = self.raise(ctx) {
-            // Whoever waits has given up if nobody listens; so it is below.
-            let _ = self.ended.send(Ended::NotSpawned(error));
-        }
-    }
-
-    fn handle(&mut self, Stopped { name, reason }: Stopped, _: &mut Context<'_, Stopped>) {
-        let _ = self.ended.send(Ended::Stopped(name, reason));
+        ChildSpec::new("traders", On::Worker(Self::FRONT), factory).temporary()
     }
 }
