@@ -5,10 +5,10 @@ use hdrhistogram::Histogram;
 use hippodrome::{Actor, ActorRef, Context};
 use hippodrome_perf_kit::open_loop::{Length, Recorder};
 
-use crate::generator::GeneratorMsg;
 use crate::lease::Lease;
 use crate::order::{Action, MAX_LOTS, OrderId, Reason, Report, Request, State, TICKS, What};
 use crate::risk::RiskMsg;
+use crate::traders::TradersMsg;
 
 /// So many answers are told to the traders at once, or as many as there are when others have their turn.
 const PORTION: u32 = 16;
@@ -17,7 +17,7 @@ const PORTION: u32 = 16;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum GatewayMsg {
     /// Traders who want to be told of answers.
-    LogOn(ActorRef<GeneratorMsg>),
+    LogOn(ActorRef<TradersMsg>),
     /// From a trader.
     Request(Request),
     /// From risk.
@@ -54,7 +54,7 @@ pub(crate) struct Kept {
     /// How each of its requests stands: the gateway of so many has each so manieth one.
     states: Vec<State>,
     recorder: Recorder<Histogram<u64>>,
-    traders: Option<ActorRef<GeneratorMsg>>,
+    traders: Option<ActorRef<TradersMsg>>,
     /// Answers that the traders have not been told of.
     untold: u32,
 }
@@ -138,7 +138,7 @@ impl Actor for Gateway {
         if let Some(traders) = kept.traders
             && (kept.untold >= PORTION || kept.untold > 0 && ctx.end_of_batch())
         {
-            ctx.tell(traders, GeneratorMsg::Answered(std::mem::take(&mut kept.untold)));
+            ctx.tell(traders, TradersMsg::Answered(std::mem::take(&mut kept.untold)));
         }
     }
 }

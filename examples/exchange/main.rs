@@ -21,7 +21,6 @@ mod arguments;
 mod book;
 mod flow;
 mod gateway;
-mod generator;
 mod journal;
 mod kill;
 mod lease;
@@ -35,6 +34,7 @@ mod replay;
 mod report;
 mod risk;
 mod supervisor;
+mod traders;
 mod verdict;
 
 use std::io::{self, Write};

@@ -11,12 +11,12 @@ use hippodrome::{DeadLetterReason, Engine, On};
 use hippodrome_perf_kit::open_loop::{Arrivals, Length, Pattern, nanoseconds};
 
 use crate::flow::{OPEN_ORDERS, Settings};
-use crate::generator::{Done, Ended, Pace};
 use crate::kill::Plan;
 use crate::lease::{Home, NotAtHome};
 use crate::ledger::Ledger;
 use crate::order::{Quote, State};
 use crate::supervisor::{Cast, Homes};
+use crate::traders::{Done, Ended, Pace};
 use crate::{gateway, market_data, matcher, risk};
 
 /// How often the main thread looks how far the traders are.

@@ -79,6 +79,20 @@ impl Kept {
     pub(crate) fn lost(&self) -> u64 {
         self.lost
     }
+
+    /// Changes the ledger as the message says, and notes that.
+    #[inline]
+    fn decide(&mut self, message: &RiskMsg) -> Decision {
+        let decision = match message {
+            RiskMsg::Request(request) => self.ledger.open(request),
+            RiskMsg::Report(report) => {
+                self.ledger.close(report);
+                Ok(())
+            }
+        };
+        self.decision = Some(decision);
+        decision
+    }
 }
 
 /// The actor.
@@ -118,22 +132,6 @@ impl Risk {
         ctx.tell(routes.gateway_of(request.id), GatewayMsg::Report(report));
         self.kept.in_hand = None;
         self.kept.lost += 1;
-    }
-}
-
-impl Kept {
-    /// Changes the ledger as the message says, and notes that.
-    #[inline]
-    fn decide(&mut self, message: &RiskMsg) -> Decision {
-        let decision = match message {
-            RiskMsg::Request(request) => self.ledger.open(request),
-            RiskMsg::Report(report) => {
-                self.ledger.close(report);
-                Ok(())
-            }
-        };
-        self.decision = Some(decision);
-        decision
     }
 }
 

@@ -13,12 +13,12 @@ use hippodrome_toolkit::supervision::{ChildRef, ChildSpec, Strategy, Supervisor}
 
 use crate::flow::{Flow, Settings};
 use crate::gateway::{self, Gateway, GatewayMsg, Market};
-use crate::generator::{Ended, Generator, Pace};
 use crate::lease::Home;
 use crate::market_data::{self, MarketData, MarketMsg};
 use crate::matcher::{self, Matcher};
 use crate::order::Request;
 use crate::risk::{self, Risk, RiskMsg, Routes};
+use crate::traders::{Ended, Pace, Traders};
 
 /// Restarts beyond those that were asked for, before a defect is taken for one.
 const UNFORESEEN_RESTARTS: u32 = 3;
@@ -143,12 +143,12 @@ impl Cast {
     }
 
     /// The traders, who are no part of the exchange: what they have sent only they know, so they have one life.
-    fn traders(&self, children: &Children) -> ChildSpec<crate::generator::GeneratorMsg> {
+    fn traders(&self, children: &Children) -> ChildSpec<crate::traders::TradersMsg> {
         let (pace, settings, all) = (self.pace.clone(), self.settings, children.clone());
         let (progress, ended) = (self.progress.clone(), self.ended.clone());
         let factory = move || {
             let flow = Flow::new(settings);
-            Generator::new(all.gateways(), pace.clone(), flow, (progress.clone(), ended.clone()))
+            Traders::new(all.gateways(), pace.clone(), flow, (progress.clone(), ended.clone()))
         };
         ChildSpec::new("traders", On::Worker(Self::FRONT), factory).temporary()
     }

@@ -37,7 +37,7 @@ pub(crate) enum Pace {
 
 /// What the traders understand.
 #[derive(Debug)]
-pub(crate) enum GeneratorMsg {
+pub(crate) enum TradersMsg {
     /// Go on.
     Go,
     /// So many more requests were answered.
@@ -55,7 +55,7 @@ pub(crate) struct Done {
 }
 
 /// The actor.
-pub(crate) struct Generator {
+pub(crate) struct Traders {
     outgoing: Outgoing,
     drive: Drive,
     pace: Pace,
@@ -99,7 +99,7 @@ struct Outgoing {
 impl Outgoing {
     /// Sends the next request as one that is due at this time, if there is room.
     #[inline]
-    fn send(&mut self, due_ns: u64, window: u64, ctx: &mut Context<'_, GeneratorMsg>) -> Taken {
+    fn send(&mut self, due_ns: u64, window: u64, ctx: &mut Context<'_, TradersMsg>) -> Taken {
         let Some(request) = self.next else { return Taken::Never };
         if self.sent - self.answered >= window {
             return Taken::NoRoom;
@@ -121,7 +121,7 @@ impl Outgoing {
     }
 }
 
-impl Generator {
+impl Traders {
     /// Traders who show in `progress` how many requests were answered, and say by `ended` when all were.
     pub(crate) fn new(
         gateways: Vec<ActorRef<GatewayMsg>>,
@@ -134,7 +134,7 @@ impl Generator {
         Self { outgoing, drive: Drive::Nothing, pace, start_ns: 0, goes_on: false, progress, ended }
     }
 
-    fn start(&mut self, ctx: &Context<'_, GeneratorMsg>) {
+    fn start(&mut self, ctx: &Context<'_, TradersMsg>) {
         self.start_ns = ctx.now_ns();
         self.drive = match self.pace.clone() {
             Pace::Fast => Drive::Fast,
@@ -143,7 +143,7 @@ impl Generator {
     }
 
     /// Sends what it can, and sees to it that it goes on.
-    fn go(&mut self, ctx: &mut Context<'_, GeneratorMsg>) {
+    fn go(&mut self, ctx: &mut Context<'_, TradersMsg>) {
         let now_ns = ctx.now_ns();
         let outgoing = &mut self.outgoing;
         let step = match &mut self.drive {
@@ -170,24 +170,24 @@ impl Generator {
             Step::Refused => ctx.stop_self(),
             Step::Waiting => {
                 self.goes_on = true;
-                ctx.tell(ctx.me(), GeneratorMsg::Go);
+                ctx.tell(ctx.me(), TradersMsg::Go);
             }
         }
     }
 
-    fn end(&mut self, is_cut_off: bool, ctx: &Context<'_, GeneratorMsg>) {
+    fn end(&mut self, is_cut_off: bool, ctx: &Context<'_, TradersMsg>) {
         self.drive = Drive::Ended;
         let elapsed_ns = ctx.now_ns().saturating_sub(self.start_ns);
         let done = Done { sent: self.outgoing.sent, elapsed_ns, is_cut_off };
-        // Who waits for the end has given up if nobody listens.
+        // Nobody listens to the end of a run that was given up.
         let _ = self.ended.send(Ended::Done(done));
     }
 }
 
-impl Actor for Generator {
-    type Msg = GeneratorMsg;
+impl Actor for Traders {
+    type Msg = TradersMsg;
 
-    fn started(&mut self, ctx: &mut Context<'_, GeneratorMsg>) {
+    fn started(&mut self, ctx: &mut Context<'_, TradersMsg>) {
         for gateway in &self.outgoing.gateways {
             ctx.tell(*gateway, GatewayMsg::LogOn(ctx.me()));
         }
@@ -195,10 +195,10 @@ impl Actor for Generator {
         self.go(ctx);
     }
 
-    fn handle(&mut self, message: GeneratorMsg, ctx: &mut Context<'_, GeneratorMsg>) {
+    fn handle(&mut self, message: TradersMsg, ctx: &mut Context<'_, TradersMsg>) {
         match message {
-            GeneratorMsg::Go => self.goes_on = false,
-            GeneratorMsg::Answered(requests) => {
+            TradersMsg::Go => self.goes_on = false,
+            TradersMsg::Answered(requests) => {
                 self.outgoing.answered += u64::from(requests);
                 self.progress.store(self.outgoing.answered, Ordering::Relaxed);
             }
@@ -209,10 +209,10 @@ impl Actor for Generator {
     }
 }
 
-impl Drop for Generator {
+impl Drop for Traders {
     fn drop(&mut self) {
         if !matches!(self.drive, Drive::Ended) {
-            // As above.
+            // Nor to this.
             let _ = self.ended.send(Ended::Stopped);
         }
     }
