@@ -17,6 +17,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod stream;
+
 use std::sync::Arc;
 use std::time::Duration;
 

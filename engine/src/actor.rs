@@ -82,7 +82,8 @@ pub trait Actor: 'static {
         let _ = ctx;
     }
 
-    /// Called once after the last message and after all children have stopped; not after a panic and not when killed.
+    /// Called once after the last message and after all children have stopped; not after a panic and not when killed. For an
+    /// actor that is [supervised](Context::supervise), at the end of each life that ends in order.
     fn stopped(&mut self, ctx: &mut Context<'_, Self::Msg>) {
         let _ = ctx;
     }

@@ -364,12 +364,20 @@ impl Core {
 
     /// Takes the ask out, if it still waits and its actor still lives the same life, and makes that actor the current
     /// one.
+    #[inline(always)]
     fn end_ask(&mut self, key: AskKey) -> Option<Pending> {
         let pending = self.asks.remove(key)?;
         if let Some(timer) = pending.timer {
             self.timers.cancel(timer);
         }
         self.resume_asker(pending)
+    }
+
+    /// The same, where the ask ends in another way than most.
+    #[cold]
+    #[inline(never)]
+    fn end_ask_coldly(&mut self, key: AskKey) -> Option<Pending> {
+        self.end_ask(key)
     }
 
     /// Makes the actor that asked the current one, if it still lives the same life.
@@ -400,7 +408,7 @@ impl Core {
     fn one_of_several_answered<T: Send + 'static>(&mut self, key: AskKey, value: T) {
         let reason = match key.of_several() {
             Some(entry) => {
-                if let Some(Pending { asker, map, answer, .. }) = self.end_ask(entry) {
+                if let Some(Pending { asker, map, answer, .. }) = self.end_ask_coldly(entry) {
                     return answer(self, asker, map, &mut Some(value));
                 }
                 DeadLetterReason::Outrun
@@ -417,7 +425,7 @@ impl Core {
             Some(entry) => entry,
             None => key,
         };
-        if let Some(Pending { asker, map, fail, .. }) = self.end_ask(key) {
+        if let Some(Pending { asker, map, fail, .. }) = self.end_ask_coldly(key) {
             fail(self, asker, map, AskError::Unanswered);
         }
     }
@@ -434,7 +442,7 @@ impl Core {
 
     /// The ask's time is over.
     pub(crate) fn ask_timed_out(&mut self, key: AskKey) {
-        if let Some(Pending { asker, map, fail, .. }) = self.end_ask(key) {
+        if let Some(Pending { asker, map, fail, .. }) = self.end_ask_coldly(key) {
             fail(self, asker, map, AskError::TimedOut);
         }
     }

@@ -130,13 +130,25 @@ impl Core {
         self.finish_restart(head);
     }
 
-    /// The parent's word: the child is no longer supervised. A suspended one ends for good.
-    pub(crate) fn release_child(&mut self, parent: Address, child: Tag) {
+    /// The parent's word: the child is no longer supervised. From a parent that has ended meanwhile it is none: its children
+    /// stop in order.
+    pub(crate) fn release_child(&mut self, parent: Tag, child: Address) {
+        let is_here = child.home.shared() == self.home;
+        let Some(parent) = self.head_at_mut(parent).filter(|head| head.is_alive()) else { return };
+        let Some(rare) = &mut parent.rare else { return };
+        let Some(n) = rare.supervised.iter().rposition(|other| *other == child) else { return };
+        rare.supervised.remove(n);
+        if is_here {
+            return self.child_released(child.tag);
+        }
+        rare.remote_children.push(child);
+        self.order_at(child, Task::ChildReleased { child: child.tag });
+    }
+
+    /// A child is no longer supervised. If it is suspended, it ends for good.
+    pub(crate) fn child_released(&mut self, child: Tag) {
         let Some(mut head) = self.slots.head(child) else { return };
         let actor = head_mut(&mut head);
-        if actor.parent != Some(parent) {
-            return;
-        }
         let Some(supervision) = actor.rare.as_mut().and_then(|rare| rare.supervision.take()) else { return };
         self.contain(|| drop(supervision));
         match &head_of(head).lifecycle {

@@ -297,21 +297,16 @@ impl<'a, M: Send + 'static> Context<'a, M> {
     /// first. Does nothing for an actor that is not a suspended child of this one. Costs a timer if there is a wait.
     pub fn restart_child(&mut self, child: impl Into<Address>, wait: Duration) {
         let (parent, child) = (self.core.me(), child.into());
-        self.core.order_at(child, Task::RestartChild { parent, child: child.tag, wait });
+        if child.node() == parent.node() {
+            self.core.order_at(child, Task::RestartChild { parent, child: child.tag, wait });
+        }
     }
 
     /// Ends the supervision of a child. A suspended one ends for good: what it held becomes dead letters, those who watch it
     /// are told, and its address is stale. One that lives goes on as any other child.
     pub fn release_child(&mut self, child: impl Into<Address>) {
-        let (parent, child) = (self.core.me(), child.into());
-        let is_here = child.home.shared() == self.core.home;
-        let Some(rare) = self.core.current.head_mut().and_then(|head| head.rare.as_mut()) else { return };
-        let Some(n) = rare.supervised.iter().rposition(|other| *other == child) else { return };
-        rare.supervised.remove(n);
-        if !is_here {
-            rare.remote_children.push(child);
-        }
-        self.core.order_at(child, Task::ReleaseChild { parent, child: child.tag });
+        let (parent, child) = (self.core.me().tag, child.into());
+        self.core.order(Task::ReleaseChild { parent, child });
     }
 
     /// Fails this actor after the current message, as a panic would: its [`Restart`](crate::Restart) policy or its
@@ -328,7 +323,8 @@ impl<'a, M: Send + 'static> Context<'a, M> {
         self.core.rescued = Some(self.core.counters.handled);
     }
 
-    /// Tells an actor to stop, this one or another.
+    /// Tells an actor to stop, this one or another. One that is [supervised](Self::supervise) is suspended then, and its
+    /// parent decides.
     pub fn stop(&mut self, actor: impl Into<Address>, how: Stop) {
         self.core.order_stop(actor.into(), how);
     }

@@ -149,9 +149,31 @@ impl Handle {
         M: Send + 'static,
         T: Send + 'static,
     {
+        let (reply, ask) = self.channel();
+        self.tell(to, make(reply));
+        ask
+    }
+
+    /// Makes a reply, and the ask that it answers: for whoever gives the right to answer to something else than a message,
+    /// such as an actor that it spawns, or another thread. See [`Context::promise`](crate::Context::promise) for actors.
+    ///
+    /// # Examples
+    /// ```
+    /// use hippodrome::Engine;
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> Result<(), hippodrome::Error> {
+    /// let engine = Engine::builder().unpinned_workers(1).start()?;
+    /// let (reply, ask) = engine.handle().promise();
+    /// std::thread::spawn(move || reply.send_from_outside(42));
+    /// assert_eq!(ask.wait(Duration::from_secs(5))?, 42);
+    /// engine.shutdown(Duration::from_secs(5))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn promise<T: Send + 'static>(&self) -> (Reply<T>, Ask<T>) {
         let (sender, receiver) = self.shared.answers.channel();
-        self.tell(to, make(Reply::outside(sender)));
-        Ask { receiver }
+        (Reply::outside(sender), Ask { receiver })
     }
 
     /// Spawns an actor without a parent. It can be told at once. Never waits; allocates its cell.
@@ -199,8 +221,14 @@ impl Handle {
         Ok(Ask { receiver })
     }
 
+    /// A reply, and the answer that it gives.
+    pub(crate) fn channel<T: Send + 'static>(&self) -> (Reply<T>, Ask<T>) {
+        let (sender, receiver) = self.shared.answers.channel();
+        (Reply::outside(sender), Ask { receiver })
+    }
+
     /// Sends an order to the worker where the actor lives, behind what this thread has sent there.
-    fn order<W: WorkerMessage>(&self, actor: Address, order: W) -> Result<(), OrderError> {
+    pub(crate) fn order<W: WorkerMessage>(&self, actor: Address, order: W) -> Result<(), OrderError> {
         if actor.node() != self.shared.node {
             return Err(OrderError::Unreachable);
         }
@@ -255,6 +283,13 @@ impl Handle {
             }
         }
         self.shared.stats()
+    }
+
+    /// Nanoseconds on the engine's clock, as [`Context::now_ns`](crate::Context::now_ns) gives them: for what a message says
+    /// of its time, such as when it was sent or until when it is good for something.
+    #[must_use]
+    pub fn now_ns(&self) -> u64 {
+        self.shared.clock.now_ns()
     }
 
     /// The number of workers.

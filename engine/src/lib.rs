@@ -71,6 +71,7 @@ mod message;
 mod monitor;
 mod names;
 mod outbound;
+mod ping;
 mod plan;
 mod port;
 mod reader;

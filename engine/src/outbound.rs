@@ -145,6 +145,23 @@ impl Outbound {
     /// # Errors
     /// The message, if even that is full, or there is no such worker.
     pub(crate) fn send_to_worker<M: WorkerMessage>(&mut self, worker: usize, message: M) -> Result<(), M> {
+        self.push_to_worker::<M, true>(worker, message)
+    }
+
+    /// The same for what actors may wish as often as they like, and so has no reserved room.
+    ///
+    /// # Errors
+    /// The message, if the lane and its outbox are full, or there is no such worker.
+    pub(crate) fn send_wish_to_worker<M: WorkerMessage>(&mut self, worker: usize, message: M) -> Result<(), M> {
+        self.push_to_worker::<M, false>(worker, message)
+    }
+
+    #[inline(always)]
+    fn push_to_worker<M: WorkerMessage, const IS_RESERVED: bool>(
+        &mut self,
+        worker: usize,
+        message: M,
+    ) -> Result<(), M> {
         let Some(Some(lane)) = self.lanes.get_mut(worker) else { return Err(message) };
         let message = if !lane.is_spilled {
             // SAFETY: `Of` describes `M`, which may be sent.
@@ -162,7 +179,13 @@ impl Outbound {
             return Err(message);
         }
         // SAFETY: as above.
-        unsafe { lane.outbox().push_reserved(Of::<M>::WORKER, Tag::WORKER.0, message)? };
+        unsafe {
+            if IS_RESERVED {
+                lane.outbox().push_reserved(Of::<M>::WORKER, Tag::WORKER.0, message)?;
+            } else {
+                lane.outbox().push(Of::<M>::WORKER, Tag::WORKER.0, message)?;
+            }
+        }
         lane.is_spilled = true;
         lane.touch(worker, &mut self.dirty, &mut self.flushed);
         Ok(())

@@ -42,6 +42,11 @@ pub(crate) enum Task {
         parent: Tag,
         message: Arc<str>,
     },
+    /// Somebody has given the actor up.
+    Fail {
+        actor: Tag,
+        why: Arc<str>,
+    },
     /// The backoff before a restart is over.
     BackoffOver {
         actor: Tag,
@@ -53,9 +58,13 @@ pub(crate) enum Task {
         child: Tag,
         wait: Duration,
     },
-    /// A parent no longer supervises a child.
+    /// A parent of this worker no longer supervises a child.
     ReleaseChild {
-        parent: Address,
+        parent: Tag,
+        child: Address,
+    },
+    /// A child of this worker is no longer supervised.
+    ChildReleased {
         child: Tag,
     },
     /// Anything else that must not happen while an actor is on the stack.
@@ -132,9 +141,11 @@ impl Core {
                     self.decide(head, message);
                 }
             }
+            Task::Fail { actor, why } => self.fail_by_order(actor, why),
             Task::BackoffOver { actor, incarnation } => self.backoff_over(actor, incarnation),
             Task::RestartChild { parent, child, wait } => self.restart_child(parent, child, wait),
             Task::ReleaseChild { parent, child } => self.release_child(parent, child),
+            Task::ChildReleased { child } => self.child_released(child),
             Task::Call(call) => call(self),
         }
     }

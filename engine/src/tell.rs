@@ -14,7 +14,7 @@ use crate::dead_letter::DeadLetterReason;
 use crate::error::{SpawnError, TryTellError};
 use crate::instrument::is_squeezed;
 use crate::mailbox::{Mailbox, Put};
-use crate::message::Of;
+use crate::message::{Of, WorkerMessage};
 use crate::shared::Phase;
 use crate::spawn::Props;
 
@@ -209,6 +209,15 @@ impl Core {
             Err(Notice { to, message })
         };
         refused.map_err(|Notice { to, message }| self.bury(to.address(), message, DeadLetterReason::Full)).is_ok()
+    }
+
+    /// Sends this worker itself a message that is an actor's wish, and so has no reserved room.
+    ///
+    /// # Errors
+    /// The message, if the local ring is at its limit.
+    pub(crate) fn send_to_self<W: WorkerMessage>(&mut self, message: W) -> Result<(), W> {
+        // SAFETY: `Of` describes the message, which may be sent.
+        unsafe { self.local.push(Of::<W>::WORKER, Tag::WORKER.0, message) }
     }
 
     /// Hands a message to an actor of this worker at once. No actor may be on the stack.

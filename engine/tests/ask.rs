@@ -540,3 +540,24 @@ fn an_ask_that_cannot_be_timed_is_not_made() {
     assert_eq!(take(&scene.answers, 2), [Ok(1), Ok(1)]);
     engine.shutdown(PATIENCE).unwrap();
 }
+
+#[test]
+fn a_handles_promise_is_answered_by_whoever_has_its_reply() {
+    let engine = engine(2);
+    let handle = engine.handle();
+    let (reply, ask) = handle.promise();
+    let mut reply = Some(reply);
+    let answerer = handle.spawn(On::Worker(1), move || {
+        let mut reply = reply.take();
+        from_fn(move |n: u64, ctx| drop(reply.take().map(|reply: Reply<u64>| reply.send(ctx, n))))
+    });
+    handle.tell(answerer.unwrap(), 7);
+    assert_eq!(ask.wait(PATIENCE), Ok(7));
+    let (reply, ask) = handle.promise::<u64>();
+    drop(reply);
+    assert_eq!(ask.wait(PATIENCE), Err(AskError::Unanswered));
+    let (reply, ask) = handle.promise();
+    drop(ask);
+    assert_eq!(reply.send_from_outside(8), Err(8));
+    engine.shutdown(PATIENCE).unwrap();
+}

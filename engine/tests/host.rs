@@ -33,6 +33,15 @@ fn nothing_happens_unless_the_host_polls() {
 }
 
 #[test]
+fn a_handle_tells_the_time_of_the_engine() {
+    let (host, clock) = host(1);
+    let handle = host.handle();
+    assert_eq!(handle.now_ns(), 0);
+    clock.advance(Duration::from_millis(16));
+    assert_eq!(handle.now_ns(), 16_000_000);
+}
+
+#[test]
 fn a_budget_bounds_a_poll() {
     let builder =
         Engine::builder().unpinned_workers(2).configure(|config| (config.turn_budget, config.lane_budget) = (4, 4));

@@ -212,6 +212,7 @@ fn asking_from_a_handler() {
                     for _ in 0..MESSAGES {
                         ctx.ask(oracle, Question::Answer, Asking::Answer);
                         ctx.ask(oracle, Question::Drop, Asking::Answer);
+                        ctx.ping(oracle, PATIENCE, |answer| Asking::Answer(answer.map(|()| 1)));
                         ctx.ask_first(PATIENCE, [oracle, oracle], Question::Answer, Asking::Answer);
                         ctx.ask_first(PATIENCE, [oracle, oracle], Question::Drop, Asking::Answer);
                     }
@@ -224,10 +225,10 @@ fn asking_from_a_handler() {
             })
         });
         let asker = asker.unwrap();
-        steady(&format!("an ask to worker {worker}"), || {
+        steady(&format!("an ask and a ping to worker {worker}"), || {
             let before = handled();
             handle.tell(asker, Asking::Start);
-            wait_for(before, 4 * MESSAGES + 10);
+            wait_for(before, 5 * MESSAGES + 10);
         });
     }
     engine.shutdown(PATIENCE).unwrap();

@@ -1,4 +1,5 @@
-//! Runs `hello`, `ping_pong` and `game_world` as their users do.
+//! Runs `hello`, `ping_pong`, `routers`, `groups` and `game_world` as their users do.
+//! Runs `hello`, `streams`, `ping_pong` and `game_world` as their users do.
 
 use std::process::{Command, Output};
 
@@ -44,6 +45,40 @@ fn batches_writes_many_rows_at_once() {
     let writes: u64 = value(&text, "200000 rows in").trim_end_matches(" writes").parse().unwrap();
     assert!(writes > 0 && writes < 200_000, "{text}");
     assert!(text.ends_with("the file has every row in its place\n"), "{text}");
+}
+
+#[test]
+fn supervision_prints_its_tree_before_and_after_failures() {
+    let text = text(&run(env!("CARGO_BIN_EXE_supervision"), &[]));
+    assert!(text.starts_with("all are up:\naccountancy [rest-for-one] "), "{text}");
+    assert_eq!(text.matches("└─ readers [one-for-one] ").count(), 3, "{text}");
+    assert_eq!(text.matches("running, restarted 3x").count(), 2, "{text}");
+    assert_eq!(text.matches("in quarantine after 3 panics: \"twelve\" is no number").count(), 2, "{text}");
+    assert!(text.contains("the ledger has 24\n"), "{text}");
+    assert_eq!(text.matches("running, restarted 1x").count(), 2, "{text}");
+    assert!(text.ends_with("\n0 dead letters\n"), "{text}");
+}
+
+#[test]
+fn routers_counts_the_primes_and_the_malformed_jobs() {
+    let text = text(&run(env!("CARGO_BIN_EXE_routers"), &[]));
+    assert_eq!(text, "2000 jobs: 17984 primes\n5 malformed jobs were reported\n");
+}
+
+#[test]
+fn groups_tells_who_has_heard_how_much() {
+    let text = text(&run(env!("CARGO_BIN_EXE_groups"), &[]));
+    let words = "ann has heard 6 words\nbob has heard 3 words\ncid has heard 6 words\n";
+    assert_eq!(text, format!("3 hear it\n2 hear it\n{words}"));
+}
+
+#[test]
+fn streams_finds_what_a_loop_finds() {
+    let text = text(&run(env!("CARGO_BIN_EXE_streams"), &[]));
+    assert!(value(&text, "lines").starts_with("200000, "), "{text}");
+    assert_eq!(value(&text, "damaged"), "200");
+    assert_eq!(value(&text, "windows"), "1998, the highest average is 102.72");
+    assert!(text.ends_with("The loop without a stream finds the same.\n"), "{text}");
 }
 
 #[test]
@@ -99,4 +134,46 @@ fn game_world_refuses_wrong_arguments() {
     for arguments in [["--ticks", "0"], ["--entities", "0"], ["--entities", "200001"], ["--seed", "x"]] {
         assert!(stderr_of_failure(&game_world(&arguments)).starts_with("error: "));
     }
+}
+
+#[test]
+fn blocking_sums_all_files_and_misses_one() {
+    let text = text(&run(env!("CARGO_BIN_EXE_blocking"), &[]));
+    assert_eq!(text, "200 files add up to 19900000\nfile 200: entity not found\ndead letters 0, left in the pool 0\n");
+}
+
+#[test]
+fn health_reports_who_is_unwell_and_has_one_made_anew() {
+    let text = text(&run(env!("CARGO_BIN_EXE_health"), &[]));
+    for line in [
+        "forgetful is unresponsive, and made anew\n",
+        "forgetful is healthy\n",
+        "sleeper is stuck\n",
+        "sleeper is healthy\n",
+        "the watchdog: health::Sleeper does not return\n",
+    ] {
+        assert!(text.contains(line), "no {line:?} in:\n{text}");
+    }
+    assert!(value(&text, "name").starts_with("actor "), "{text}");
+}
+
+#[test]
+fn behaviours_connects_at_the_third_attempt_and_loses_no_order() {
+    let text = text(&run(env!("CARGO_BIN_EXE_behaviours"), &[]));
+    // A machine that is busy may make an attempt time out that would have been answered.
+    assert!(text.starts_with("Connecting { attempt: 1 }\nConnecting { attempt: 2 }\n"), "{text}");
+    assert!(text.ends_with("Connected\norders [1, 2, 3, 4, 5]\ndead letters 0\n"), "{text}");
+}
+
+#[test]
+fn middleware_opens_and_closes_its_circuit() {
+    let text = text(&run(env!("CARGO_BIN_EXE_middleware"), &[]));
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 9);
+    assert_eq!(lines[2], "second 2: Second { paid: 0, failed: 3, unavailable: 7, unanswered: 2 }, the circuit is Open");
+    assert_eq!(
+        lines[6],
+        "second 6: Second { paid: 10, failed: 0, unavailable: 0, unanswered: 2 }, the circuit is Closed"
+    );
+    assert_eq!(lines[8], "refused 9, expired 7");
 }

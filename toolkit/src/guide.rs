@@ -11,3 +11,11 @@ macro_rules! page {
 
 page!(Guide, "README.md");
 page!(Batches, "batches.md");
+page!(Supervision, "supervision.md");
+page!(Routers, "routers.md");
+page!(Groups, "groups.md");
+page!(Blocking, "blocking.md");
+page!(Health, "health.md");
+page!(Behaviours, "behaviours.md");
+page!(Middleware, "middleware.md");
+page!(Streams, "streams.md");

@@ -4,6 +4,7 @@
 
 use gungraun::prelude::*;
 use gungraun::{Callgrind, EventKind};
+use hippodrome_toolkit::router::{Random, RoundRobin};
 
 use crate::ask::Ask;
 use crate::batch::InBatches;
@@ -12,9 +13,12 @@ use crate::lane::Lane;
 use crate::limits::{self, Limit};
 use crate::ping_pong::PingPong;
 use crate::port::FromPort;
+use crate::router::{ByNumber, Direct, InTurn, LeastLoad, Routed, Spread};
 use crate::scenario::{Scenario, UNITS, ready};
+use crate::stream::{Fused, Islands};
 use crate::timers::Timers;
 use crate::workers::Workers;
+use crate::{behaviours, middleware};
 
 /// Counts instructions alone, and fails above the limit.
 fn at_most(limit: Limit) -> LibraryBenchmarkConfig {
@@ -34,6 +38,23 @@ fn at_most(limit: Limit) -> LibraryBenchmarkConfig {
 #[bench::ask(args = (), setup = ready::<Ask>, config = at_most(limits::ASK))]
 #[bench::timers(args = (), setup = ready::<Timers>, config = at_most(limits::TIMERS))]
 #[bench::batch(args = (), setup = ready::<InBatches>, config = at_most(limits::BATCH))]
+#[bench::direct(args = (), setup = ready::<Spread<Direct>>, config = at_most(limits::DIRECT))]
+#[bench::routed(args = (), setup = ready::<Spread<Routed<RoundRobin, 1>>>, config = at_most(limits::ROUTED))]
+#[bench::in_turn(args = (), setup = ready::<Spread<InTurn>>, config = at_most(limits::IN_TURN))]
+#[bench::round_robin(args = (), setup = ready::<Spread<Routed<RoundRobin>>>, config = at_most(limits::ROUND_ROBIN))]
+#[bench::random(args = (), setup = ready::<Spread<Routed<Random>>>, config = at_most(limits::RANDOM))]
+#[bench::hashing(args = (), setup = ready::<Spread<Routed<ByNumber>>>, config = at_most(limits::HASHING))]
+#[bench::least_load(args = (), setup = ready::<LeastLoad>, config = at_most(limits::LEAST_LOAD))]
+#[bench::middleware(args = (), setup = ready::<Flood<middleware::Nothing>>, config = at_most(limits::MIDDLEWARE))]
+#[bench::deadline(args = (), setup = ready::<Flood<middleware::InTime>>, config = at_most(limits::DEADLINE))]
+#[bench::rate_limit(args = (), setup = ready::<Flood<middleware::Limited>>, config = at_most(limits::RATE_LIMIT))]
+#[bench::breaker(args = (), setup = ready::<Flood<middleware::Broken>>, config = at_most(limits::BREAKER))]
+#[bench::spans(args = (), setup = ready::<Flood<middleware::Traced>>, config = at_most(limits::SPANS))]
+#[bench::metrics(args = (), setup = ready::<Flood<middleware::Measured>>, config = at_most(limits::METRICS))]
+#[bench::behaviours(args = (), setup = ready::<Flood<behaviours::Changing>>, config = at_most(limits::BEHAVIOURS))]
+#[bench::machine(args = (), setup = ready::<Flood<behaviours::Turning>>, config = at_most(limits::MACHINE))]
+#[bench::stream_fused(args = (), setup = ready::<Fused>, config = at_most(limits::STREAM_FUSED))]
+#[bench::stream_islands(args = (), setup = ready::<Islands>, config = at_most(limits::STREAM_ISLANDS))]
 fn path<S: Scenario>(mut scenario: S) -> S {
     scenario.run(UNITS);
     scenario

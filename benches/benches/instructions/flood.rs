@@ -8,6 +8,8 @@
 //!   +-------------------------------------------+
 //! ```
 
+use std::marker::PhantomData;
+
 use hippodrome::{Actor, ActorRef, Context, Handle, On};
 use hippodrome_benches::{Bench, Token, digest};
 
@@ -43,7 +45,7 @@ pub(crate) fn spawn_flooder(handle: &Handle, on: On, sink: ActorRef<Token>) -> A
 }
 
 /// Takes a checksum, and leaves it when everything has come.
-struct Sink {
+pub(crate) struct Sink {
     received: u64,
     digest: u64,
     found: Found,
@@ -61,9 +63,29 @@ impl Actor for Sink {
     }
 }
 
+impl Sink {
+    pub(crate) fn new(found: Found) -> Self {
+        Self { received: 0, digest: 0, found }
+    }
+}
+
 pub(crate) fn spawn_sink(handle: &Handle, on: On, found: Found) -> ActorRef<Token> {
-    let sink = handle.spawn(on, move || Sink { received: 0, digest: 0, found: found.clone() });
+    let sink = handle.spawn(on, move || Sink::new(found.clone()));
     sink.expect("there is room for an actor")
+}
+
+/// What is flooded.
+pub(crate) trait Target {
+    fn spawn(handle: &Handle, found: Found) -> ActorRef<Token>;
+}
+
+/// The sink and nothing else.
+pub(crate) struct Plain;
+
+impl Target for Plain {
+    fn spawn(handle: &Handle, found: Found) -> ActorRef<Token> {
+        spawn_sink(handle, On::Worker(0), found)
+    }
 }
 
 /// What a sink must find.
@@ -71,21 +93,22 @@ pub(crate) fn expected() -> u64 {
     (0..WARM_UP + UNITS).fold(0, |so_far, number| digest(so_far, Token::numbered(number).value()))
 }
 
-pub(crate) struct Flood {
+pub(crate) struct Flood<T = Plain> {
     bench: Bench,
     handle: Handle,
     flooder: ActorRef<Send>,
     found: Found,
+    target: PhantomData<T>,
 }
 
-impl Scenario for Flood {
+impl<T: Target> Scenario for Flood<T> {
     fn new() -> Self {
         let bench = Bench::new();
         let handle = bench.handle();
         let found = Found::default();
-        let sink = spawn_sink(&handle, On::Worker(0), found.clone());
+        let sink = T::spawn(&handle, found.clone());
         let flooder = spawn_flooder(&handle, On::Worker(0), sink);
-        Self { bench, handle, flooder, found }
+        Self { bench, handle, flooder, found, target: PhantomData }
     }
 
     fn run(&mut self, units: u64) {

@@ -16,13 +16,17 @@
 
 mod ask;
 mod batch;
+mod behaviours;
 mod counted;
 mod flood;
 mod lane;
 mod limits;
+mod middleware;
 mod ping_pong;
 mod port;
+mod router;
 mod scenario;
+mod stream;
 mod table;
 mod timers;
 mod workers;
@@ -30,6 +34,7 @@ mod workers;
 use std::env;
 use std::process::ExitCode;
 
+use hippodrome_toolkit::router::{Random, RoundRobin};
 use scenario::{Scenario, UNITS, ready};
 
 fn main() -> ExitCode {
@@ -52,6 +57,21 @@ fn main() -> ExitCode {
     try_out::<ask::Ask>("ask");
     try_out::<timers::Timers>("timers");
     try_out::<batch::InBatches>("batch");
+    try_out::<router::Spread<router::Direct>>("direct");
+    try_out::<router::Spread<router::Routed<RoundRobin, 1>>>("routed");
+    try_out::<router::Spread<router::InTurn>>("in_turn");
+    try_out::<router::Spread<router::Routed<RoundRobin>>>("round_robin");
+    try_out::<router::Spread<router::Routed<Random>>>("random");
+    try_out::<router::Spread<router::Routed<router::ByNumber>>>("hashing");
+    try_out::<router::LeastLoad>("least_load");
+    try_out::<flood::Flood<middleware::Nothing>>("middleware");
+    try_out::<flood::Flood<middleware::InTime>>("deadline");
+    try_out::<flood::Flood<middleware::Limited>>("rate_limit");
+    try_out::<flood::Flood<middleware::Broken>>("breaker");
+    try_out::<flood::Flood<middleware::Traced>>("spans");
+    try_out::<flood::Flood<middleware::Measured>>("metrics");
+    try_out::<flood::Flood<behaviours::Changing>>("behaviours");
+    try_out::<flood::Flood<behaviours::Turning>>("machine");
     ExitCode::SUCCESS
 }
 

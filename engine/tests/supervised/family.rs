@@ -17,7 +17,7 @@ pub(crate) struct Parent(Sender<ChildEvent>);
 
 pub(crate) enum Order {
     Told(ChildEvent),
-    Do(Box<dyn FnOnce(&mut Context<'_, Order>) + Send>),
+    Do(Deed),
     Panic,
 }
 
@@ -32,6 +32,9 @@ impl Actor for Parent {
         }
     }
 }
+
+/// What a test makes a parent do.
+pub(crate) type Deed = Box<dyn FnOnce(&mut Context<'_, Order>) + Send>;
 
 /// A child that tells the test of its life.
 pub(crate) struct Child {

@@ -1,5 +1,6 @@
 //! Supervised children: their addresses outlive their states, what comes meanwhile is held, and their parent decides.
 
+mod chaos;
 #[path = "../common/mod.rs"]
 mod common;
 mod family;
@@ -22,8 +23,11 @@ fn numbers(life: u32) -> [Note; 4] {
     [Note::Started("a", life), Note::Got(1), Note::Got(2), Note::Got(3)]
 }
 
+/// Ends a child's life.
+type End = fn(&mut Family);
+
 /// How a life ends, what its parent is told, and whether the child's `stopped` runs.
-fn ends() -> Vec<(fn(&mut Family), StopReason, bool)> {
+fn ends() -> Vec<(End, StopReason, bool)> {
     vec![
         (|family| family.tell([Job::Panic]), StopReason::Panicked("the child".into()), false),
         (|family| family.tell([Job::Fail]), StopReason::Panicked("it says so".into()), false),
@@ -215,7 +219,7 @@ fn supervised_children_stop_one_after_the_other_and_the_youngest_first() {
         family.notes.try_iter().for_each(drop);
         match how {
             Some(how) => family.handle.stop(family.parent, how).unwrap(),
-            None => _ = family.handle.tell(family.parent, Order::Panic),
+            None => family.handle.tell(family.parent, Order::Panic),
         }
         settle(&mut family.host);
         assert_eq!(family.notes.try_iter().collect::<Vec<_>>(), ["e", "d", "c", "b", "aa", "a"].map(Note::Stopped));
@@ -238,7 +242,7 @@ fn a_factory_or_a_start_that_panics_is_an_end() {
             let (child, text) = (child.address(), if in_factory { "no state" } else { "no start" });
             let ended = ChildEvent::Ended { child, reason: StopReason::Panicked(text.into()) };
             for _ in 0..2 {
-                family.saw(&[ended.clone()], &[]);
+                family.saw(std::slice::from_ref(&ended), &[]);
                 family.parent(move |ctx| ctx.restart_child(child, Duration::ZERO));
             }
             family.saw(&[ChildEvent::Started { child }], &[]);
@@ -302,6 +306,29 @@ fn a_policy_of_its_own_is_asked_first() {
     family.restart();
     family.saw(&[family.started()], &[Note::Started("a", 2)]);
     family.end();
+}
+
+#[test]
+fn a_child_that_is_released_as_its_parent_fails_stops_with_it() {
+    for suspended in [false, true] {
+        for restart in [Restart::Stop, Restart::up_to(1, Duration::from_secs(1))] {
+            for props in everywhere() {
+                let mut family = Family::found(props, restart);
+                let (child, told) = (family.child, family.handle.watch(family.child).unwrap());
+                settle(&mut family.host);
+                if suspended {
+                    family.tell([Job::StopSelf]);
+                }
+                family.parent(move |ctx| {
+                    ctx.release_child(child);
+                    std::panic::resume_unwind(Box::new("after that"));
+                });
+                let reason = told.wait(PATIENCE).unwrap().reason;
+                assert!(matches!(reason, StopReason::ParentStopped | StopReason::Stopped), "{reason}");
+                assert_eq!(family.end().actors_left, 0);
+            }
+        }
+    }
 }
 
 #[test]

@@ -39,9 +39,10 @@ use crate::supervision::quarantine::Quarantined;
 /// for n in [4, 0, 5] {
 ///     handle.tell(divider, n);
 /// }
-/// # while handle.stats().workers[0].panics < 3 {}
-/// # std::thread::sleep(Duration::from_millis(10));
-/// let poisoned = handle.ask(quarantine, QuarantineOrder::Take).wait(Duration::from_secs(5))?;
+/// let mut poisoned = Vec::new();
+/// while poisoned.is_empty() {
+///     poisoned = handle.ask(quarantine, QuarantineOrder::Take).wait(Duration::from_secs(5))?;
+/// }
 /// assert_eq!((poisoned[0].message, poisoned[0].panics), (0, 3));
 /// assert_eq!(poisoned[0].reason, "attempt to divide by zero");
 /// assert_eq!(engine.shutdown(Duration::from_secs(5))?.dead_letters.total(), 0);

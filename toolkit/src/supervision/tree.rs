@@ -121,10 +121,14 @@ impl Tree {
     }
 }
 
-/// A type's name without its modules and its parameters.
-fn short(name: &str) -> &str {
-    let end = name.find('<').unwrap_or(name.len());
-    name[..end].rsplit("::").next().unwrap_or(name)
+/// A type's name, and those of its parameters, without their modules.
+fn short(name: &str) -> String {
+    let is_path = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | ':' | '{' | '}');
+    let mut short = String::new();
+    for part in name.split_inclusive(|letter| !is_path(letter)) {
+        short += part.rsplit("::").next().unwrap_or(part);
+    }
+    short
 }
 
 /// Those who have asked a supervisor for its tree, and wait for its branches.
@@ -227,10 +231,10 @@ mod tests {
 root [one-for-all] 0/0/1.1 running
 ├─ left [one-for-all] 0/0/1.1 running
 │  ├─ a [one-for-all] 0/0/1.1 running
-│  │  └─ deep (Actor) 0/0/1.1 running
-│  └─ b (Actor) 0/0/1.1 running, restarted 2x
+│  │  └─ deep (Actor<D>) 0/0/1.1 running
+│  └─ b (Actor<D>) 0/0/1.1 running, restarted 2x
 └─ right [one-for-all] 0/0/1.1 backing off for 12 ms
-   └─ c (Actor) 0/0/1.1 running";
+   └─ c (Actor<D>) 0/0/1.1 running";
         assert_eq!(tree.to_string(), expected);
     }
 

@@ -55,11 +55,9 @@ fn a_leaf_that_always_fails_ends_the_tree(mut place: impl Place) {
     let all = starts(&["left", "leaf", "right"]);
     place.until("all started", || log.read() == all);
     // One level higher at each second failure: the leaf alone, the twig, the leaf, the branch, and so on.
-    let mut lives = 1;
     let again = |log: &Log| log.read().iter().filter(|line| *line == "+leaf").count();
-    for _ in 0..7 {
+    for lives in 2..9 {
         handle.tell(leaf.get().unwrap(), Job::Panic);
-        lives += 1;
         place.until("the leaf lives again", || again(&log) == lives);
         // With the whole root anew, `right` comes behind the leaf.
         place.until("all are up", || {
