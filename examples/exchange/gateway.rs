@@ -51,7 +51,7 @@ impl Market {
 /// What of a gateway outlives its panics.
 #[derive(Debug)]
 pub(crate) struct Kept {
-    /// How each of its requests stands: the gateway of so many has each so manieth one.
+    /// How each of its requests stands: with four gateways, it has every fourth request of all.
     states: Vec<State>,
     recorder: Recorder<Histogram<u64>>,
     traders: Option<ActorRef<TradersMsg>>,
