@@ -22,6 +22,7 @@
 //!
 //! # Features
 //! None is on by default, and none changes the API of the rest.
+//! * `macros`: `#[hippodrome::actor]` makes the messages of an actor and a typed client from its methods.
 //! * `metrics`: `Stats::export` gives a snapshot to the recorder of the [`metrics`](https://docs.rs/metrics) facade.
 //! * `sim`: deterministic simulation, to test actors with: many seeds, virtual time, faults, and a failing seed to replay.
 //!
@@ -78,6 +79,7 @@ mod reader;
 mod reply;
 mod restart;
 mod running;
+mod sender;
 mod shared;
 mod shutdown;
 #[cfg(feature = "sim")]
@@ -110,11 +112,14 @@ pub use engine::{Builder, Engine};
 pub use error::{AskError, Error, OrderError, PortError, SpawnError, StartError, StatsSocketError, TryTellError};
 pub use event::SystemEvent;
 pub use handle::{Ask, Handle};
+#[cfg(feature = "macros")]
+pub use hippodrome_macros::actor;
 pub use host::{Host, Seat};
 pub use mailbox::{MailboxSpec, Overflow};
 pub use port::Port;
 pub use reply::Reply;
 pub use restart::{Backoff, Restart};
+pub use sender::{Outside, Tell};
 pub use shutdown::{Left, Report, ShutdownError};
 pub use spawn::{On, Props};
 pub use stats::{ActorTypeStats, Stats, WorkerStats};

@@ -198,8 +198,16 @@ impl Sim {
         trace.line(format_args!("seed {seed:#x}, {workers} workers"));
         let (shared, seats, log) = start::for_host(config, clock.clone(), Driver::Simulation)?;
         let handled_last = vec![None; workers];
-        let world =
-            World { random, faults, injected: Injected::default(), trace, log, spared: Vec::new(), handled_last };
+        let world = World {
+            random,
+            faults,
+            injected: Injected::default(),
+            trace,
+            log,
+            spared: Vec::new(),
+            aimed: Vec::new(),
+            handled_last,
+        };
         Ok(Self {
             workers: seats.into_iter().map(Seat::take).collect(),
             shared,
@@ -241,6 +249,31 @@ impl Sim {
     /// From now on no faults happen to this actor.
     pub fn spare(&mut self, actor: impl Into<Address>) {
         self.world.borrow_mut().spared.push(actor.into());
+    }
+
+    /// Lets this actor panic instead of handling a message: the next one if `nth` is 1, the one after it if it is 2. It
+    /// happens once, also if the actor is [spared](Self::spare), and is traced and [counted](Self::injected) as the panics
+    /// of [`Faults`] are. It stays due for the actor's next life if it has not happened before a restart.
+    ///
+    /// # Examples
+    /// ```
+    /// use hippodrome::sim::Sim;
+    /// use hippodrome::{On, Props, Reply, Restart, from_fn};
+    /// use std::time::Duration;
+    ///
+    /// let mut sim = Sim::new(3);
+    /// let props = Props::on(On::Worker(0)).restart(Restart::up_to(1, Duration::from_secs(1)));
+    /// let echo = sim.handle().spawn(props, || from_fn(|reply: Reply<()>, ctx| reply.send(ctx, ()))).unwrap();
+    /// sim.panic_at(echo, 2);
+    /// let answers = [(); 3].map(|()| sim.ask(echo, |reply| reply).is_ok());
+    /// assert_eq!(answers, [true, false, true]);
+    /// ```
+    ///
+    /// # Panics
+    /// If `nth` is 0: messages are counted from 1.
+    pub fn panic_at(&mut self, actor: impl Into<Address>, nth: u64) {
+        assert!(nth > 0, "messages are counted from 1: the next one is 1, not {nth}");
+        self.world.borrow_mut().aimed.push((actor.into(), nth - 1));
     }
 
     /// From now on these are the faults, except for the sizes of the rings, which stay.
@@ -323,8 +356,23 @@ impl Sim {
     /// Always.
     #[track_caller]
     pub fn fail(&mut self, why: &str) -> ! {
+        panic!("{}", self.failure(why))
+    }
+
+    /// What [`fail`](Self::fail) panics with, for who is to panic at another place: `why`, and behind it the seed, the last
+    /// lines of the trace, and the command. The simulation does not say it again when it is dropped.
+    ///
+    /// # Examples
+    /// ```
+    /// use hippodrome::sim::Sim;
+    ///
+    /// let mut sim = Sim::new(0x2a);
+    /// assert!(sim.failure("too hot").starts_with("too hot\nseed 0x2a, step 0, "));
+    /// ```
+    #[must_use = "somebody is to panic with it"]
+    pub fn failure(&mut self, why: &str) -> String {
         self.has_failed = true;
-        panic!("{why}\n{}", self.report())
+        format!("{why}\n{}", self.report())
     }
 
     /// What whoever looks at a failure needs to know.

@@ -545,11 +545,15 @@ fn an_ask_that_cannot_be_timed_is_not_made() {
 fn a_handles_promise_is_answered_by_whoever_has_its_reply() {
     let engine = engine(2);
     let handle = engine.handle();
-    let (reply, ask) = handle.promise();
+    let (reply, ask) = handle.promise::<u64>();
     let mut reply = Some(reply);
     let answerer = handle.spawn(On::Worker(1), move || {
         let mut reply = reply.take();
-        from_fn(move |n: u64, ctx| drop(reply.take().map(|reply: Reply<u64>| reply.send(ctx, n))))
+        from_fn(move |n: u64, ctx| {
+            if let Some(reply) = reply.take() {
+                reply.send(ctx, n);
+            }
+        })
     });
     handle.tell(answerer.unwrap(), 7);
     assert_eq!(ask.wait(PATIENCE), Ok(7));

@@ -38,6 +38,7 @@ const UNSAFE_OUTSIDE: &[(&str, &str)] = &[
     ("engine/tests/p04_bounded_memory.rs", "an allocator that counts bytes"),
     ("engine/tests/p05_no_allocation.rs", "an allocator that counts allocations"),
     ("fuzz/tests/memory/mod.rs", "an allocator that counts bytes"),
+    ("macros/tests/ui/methods.rs", "what `hippodrome::actor` refuses"),
     ("perf/kit/src/allocator.rs", "an allocator that counts bytes, for all subjects"),
     ("perf/kit/src/scenarios/wake_up/cpu_time.rs", "asks the system for the processor time of a thread"),
     ("perf/kit/src/scenarios/wake_up/futex.rs", "the least that a waking can cost: the system's own call"),

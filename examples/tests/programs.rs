@@ -82,6 +82,20 @@ fn streams_finds_what_a_loop_finds() {
 }
 
 #[test]
+fn clients_moves_money_between_accounts() {
+    let text = text(&run(env!("CARGO_BIN_EXE_clients"), &[]));
+    assert!(text.contains("20 was declined: Alice has 10\n"), "{text}");
+    assert!(text.ends_with("Alice has 10, Bob has 90, 1 declined\n"), "{text}");
+}
+
+#[cfg(feature = "testing")]
+#[test]
+fn testing_finds_its_actor_right() {
+    let text = text(&run(env!("CARGO_BIN_EXE_testing"), &[]));
+    assert!(text.ends_with("an hour later\nthe heating went off after 2 hours\n"), "{text}");
+}
+
+#[test]
 fn ping_pong_prints_its_rate_and_a_table_of_round_trips() {
     let text = text(&ping_pong(&["--rounds", "2000"]));
     assert!(text.starts_with("ping-pong: 2,000 rounds between cores "), "{text}");

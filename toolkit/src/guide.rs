@@ -19,3 +19,5 @@ page!(Health, "health.md");
 page!(Behaviours, "behaviours.md");
 page!(Middleware, "middleware.md");
 page!(Streams, "streams.md");
+page!(Clients, "clients.md");
+page!(Testing, "testing.md");

@@ -8,6 +8,7 @@ use hippodrome_toolkit::router::{Random, RoundRobin};
 
 use crate::ask::Ask;
 use crate::batch::InBatches;
+use crate::client::{ByHand, Client};
 use crate::flood::Flood;
 use crate::lane::Lane;
 use crate::limits::{self, Limit};
@@ -55,6 +56,8 @@ fn at_most(limit: Limit) -> LibraryBenchmarkConfig {
 #[bench::machine(args = (), setup = ready::<Flood<behaviours::Turning>>, config = at_most(limits::MACHINE))]
 #[bench::stream_fused(args = (), setup = ready::<Fused>, config = at_most(limits::STREAM_FUSED))]
 #[bench::stream_islands(args = (), setup = ready::<Islands>, config = at_most(limits::STREAM_ISLANDS))]
+#[bench::by_hand(args = (), setup = ready::<ByHand>, config = at_most(limits::BY_HAND))]
+#[bench::client(args = (), setup = ready::<Client>, config = at_most(limits::CLIENT))]
 fn path<S: Scenario>(mut scenario: S) -> S {
     scenario.run(UNITS);
     scenario

@@ -46,6 +46,23 @@ const _: () = assert!(RANDOM.instructions <= 1.3 * IN_TURN.instructions / 1.03);
 pub(crate) const STREAM_FUSED: Limit = Limit { scenario: "stream_fused", unit: "element", instructions: 29.5 };
 pub(crate) const STREAM_ISLANDS: Limit = Limit { scenario: "stream_islands", unit: "element", instructions: 157.0 };
 
+/// Beside its limit it is held to what `flood` costs in the same run.
+pub(crate) const MIDDLEWARE: Limit = Limit { scenario: "middleware", unit: "message", instructions: 45.0 };
+pub(crate) const DEADLINE: Limit = Limit { scenario: "deadline", unit: "message", instructions: 68.5 };
+pub(crate) const RATE_LIMIT: Limit = Limit { scenario: "rate_limit", unit: "message", instructions: 93.0 };
+pub(crate) const BREAKER: Limit = Limit { scenario: "breaker", unit: "message", instructions: 72.5 };
+pub(crate) const SPANS: Limit = Limit { scenario: "spans", unit: "message", instructions: 54.0 };
+pub(crate) const METRICS: Limit = Limit { scenario: "metrics", unit: "message", instructions: 61.5 };
+pub(crate) const BEHAVIOURS: Limit = Limit { scenario: "behaviours", unit: "message", instructions: 59.0 };
+pub(crate) const MACHINE: Limit = Limit { scenario: "machine", unit: "message", instructions: 53.5 };
+
+pub(crate) const STREAM_FUSED: Limit = Limit { scenario: "stream_fused", unit: "element", instructions: 29.5 };
+pub(crate) const STREAM_ISLANDS: Limit = Limit { scenario: "stream_islands", unit: "element", instructions: 157.0 };
+
+/// The same program by hand and through a generated client, which costs the same.
+pub(crate) const BY_HAND: Limit = Limit { scenario: "by_hand", unit: "message", instructions: 53.5 };
+pub(crate) const CLIENT: Limit = Limit { scenario: "client", ..BY_HAND };
+
 /// All of them, in the order in which they are counted.
 pub(crate) const ALL: &[Limit] = &[
     FLOOD,
@@ -65,4 +82,16 @@ pub(crate) const ALL: &[Limit] = &[
     LEAST_LOAD,
     STREAM_FUSED,
     STREAM_ISLANDS,
+    MIDDLEWARE,
+    DEADLINE,
+    RATE_LIMIT,
+    BREAKER,
+    SPANS,
+    METRICS,
+    BEHAVIOURS,
+    MACHINE,
+    STREAM_FUSED,
+    STREAM_ISLANDS,
+    BY_HAND,
+    CLIENT,
 ];

@@ -17,6 +17,7 @@
 mod ask;
 mod batch;
 mod behaviours;
+mod client;
 mod counted;
 mod flood;
 mod lane;
@@ -72,6 +73,8 @@ fn main() -> ExitCode {
     try_out::<flood::Flood<middleware::Measured>>("metrics");
     try_out::<flood::Flood<behaviours::Changing>>("behaviours");
     try_out::<flood::Flood<behaviours::Turning>>("machine");
+    try_out::<client::ByHand>("by_hand");
+    try_out::<client::Client>("client");
     ExitCode::SUCCESS
 }
 

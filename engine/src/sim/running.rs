@@ -182,8 +182,31 @@ impl Sim {
         ending.finish().unwrap_or_else(|error| error.report().clone())
     }
 
-    /// Runs until `done`, or until there is nothing to do any more for `time`. Returns whether it is done.
-    pub(crate) fn run_until(&mut self, time: Duration, mut done: impl FnMut() -> bool) -> Result<bool, StillBusy> {
+    /// Runs until `done`, or until there is nothing to do any more for `time`, by which time moves on as far as timers need
+    /// it. Returns whether it is done. `done` is asked before each step.
+    ///
+    /// # Errors
+    /// As for [`run_until_idle`](Self::run_until_idle), counted anew whenever time moves on.
+    ///
+    /// # Examples
+    /// ```
+    /// use hippodrome::sim::Sim;
+    /// use hippodrome::{On, from_fn};
+    /// use std::time::Duration;
+    ///
+    /// let mut sim = Sim::new(1);
+    /// let probe = sim.probe::<u64>();
+    /// let listener = probe.actor();
+    /// let echo = sim.handle().spawn(On::Worker(0), move || from_fn(move |n: u64, ctx| ctx.tell(listener, n))).unwrap();
+    /// (0..9).for_each(|n| sim.handle().tell(echo, n));
+    /// let mut seen = Vec::new();
+    /// let done = sim.run_until(Duration::ZERO, || {
+    ///     seen.extend(probe.drain());
+    ///     seen.len() >= 3
+    /// });
+    /// assert_eq!(done, Ok(true));
+    /// ```
+    pub fn run_until(&mut self, time: Duration, mut done: impl FnMut() -> bool) -> Result<bool, StillBusy> {
         let end_ns = self.clock.now_ns().saturating_add(nanos(time));
         let mut steps = 0;
         while !done() {

@@ -29,6 +29,8 @@ pub(crate) struct World {
     pub(crate) log: BusReader,
     /// Actors for which there are no faults.
     pub(crate) spared: Vec<Address>,
+    /// Actors that are to panic, each at the message after so many others.
+    pub(crate) aimed: Vec<(Address, u64)>,
     /// The actor of each worker that handled a message last, and its type.
     pub(crate) handled_last: Vec<Option<(Address, &'static str)>>,
 }
@@ -67,6 +69,16 @@ impl World {
     /// Whether a fault happens to this actor now, that is due once in so many times.
     fn strikes(&mut self, actor: Address, once_in: u32) -> bool {
         self.random.once_in(once_in) && !self.is_spared(actor)
+    }
+
+    /// Whether a panic was aimed at the message that this actor is about to handle.
+    fn is_hit(&mut self, actor: Address) -> bool {
+        let due = |(at, left): &mut (Address, u64)| {
+            let is_due = *at == actor && *left == 0;
+            *left -= u64::from(*at == actor && !is_due);
+            is_due
+        };
+        self.aimed.extract_if(.., due).count() > 0
     }
 
     /// Traces what was published on the event bus.
@@ -160,7 +172,8 @@ impl Instrument for Simulated {
             world.trace_events();
             world.handled_last[core.index] = Some((actor, name));
             world.trace.line(format_args!("  handles {} {}", Place(actor), ShortName(name)));
-            let panics = world.strikes(actor, world.faults.panics);
+            let is_hit = world.is_hit(actor);
+            let panics = world.strikes(actor, world.faults.panics) || is_hit;
             if panics {
                 world.injected.panics += 1;
                 world.trace.line(format_args!("  fault: {} panics", Place(actor)));

@@ -1,0 +1,21 @@
+#![allow(unused_variables, reason = "what is reported is the attribute's")]
+
+struct Desk;
+
+#[hippodrome::actor]
+impl Desk {
+    fn quote(&self) -> u64 {
+        1
+    }
+
+    fn quote_then(&self) {}
+
+    #[allow(non_snake_case)]
+    fn Quote(&self) {}
+
+    fn actor(&self) {}
+
+    fn _1(&self) {}
+}
+
+fn main() {}
