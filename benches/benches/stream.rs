@@ -17,11 +17,13 @@ use hippodrome_toolkit::stream::Runnable;
 /// Elements of one iteration: so many that what a stream costs once does not show.
 const ELEMENTS: u64 = 1_000_000;
 
+/// Makes a stream of so many elements.
+type Make = fn(u64) -> Runnable<u64>;
+
 fn five_stages(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("stream/five_stages");
     group.throughput(Throughput::Elements(ELEMENTS)).sample_size(20);
-    let ways: [(&str, fn(u64) -> Runnable<u64>); 2] = [("fused", fused), ("islands", islands)];
-    for (name, stream) in ways {
+    for (name, stream) in [("fused", fused as Make), ("islands", islands)] {
         let mut bench = Bench::new();
         let handle = bench.handle();
         let expected = expected(ELEMENTS);

@@ -197,6 +197,7 @@ impl Handle {
     }
 
     /// Tells an actor to stop. With [`Stop::AfterQueued`] it handles what this thread has sent before.
+    /// One that is [supervised](crate::Context::supervise) is suspended then, and its parent decides.
     ///
     /// # Errors
     /// If the worker's ingress stays full for a second, or the engine has stopped.

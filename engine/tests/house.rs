@@ -50,6 +50,7 @@ const UNSAFE_OUTSIDE: &[(&str, &str)] = &[
     ("ringbuf/tests/oneshot.rs", "an allocator that counts, answers as raw pointers, and a waker that panics"),
     ("toolkit/tests/behaviours_allocate_nothing.rs", "an allocator that counts allocations"),
     ("toolkit/tests/health_allocations.rs", "an allocator that counts allocations"),
+    ("toolkit/tests/latest_no_allocation.rs", "an allocator that counts allocations"),
     ("toolkit/tests/router_no_allocation.rs", "an allocator that counts allocations"),
     ("toolkit/tests/stream_allocation.rs", "an allocator that counts allocations"),
 ];

@@ -24,7 +24,7 @@ const WORDS: [&str; 12] = [
 ];
 
 /// Where a word may stand, and why.
-const ALLOWED: [(&str, &str, &str); 20] = [
+const ALLOWED: [(&str, &str, &str); 22] = [
     (
         "engine/src/deadlock/waits.rs",
         "Mutex",
@@ -56,6 +56,16 @@ const ALLOWED: [(&str, &str, &str); 20] = [
         "toolkit/src/blocking/tasks.rs",
         "OnceLock",
         "what aborts a future: set where it is spawned, and read to cancel it",
+    ),
+    (
+        "toolkit/src/supervision/retry.rs",
+        "Mutex",
+        "what goes from one life to the next: taken when one begins or has panicked",
+    ),
+    (
+        "toolkit/src/supervision/spec.rs",
+        "Mutex",
+        "where the address of a child is written when it is spawned, and read once",
     ),
 ];
 

@@ -1,5 +1,6 @@
 //! Runs `hello`, `ping_pong`, `routers`, `groups` and `game_world` as their users do.
 //! Runs `hello`, `streams`, `ping_pong` and `game_world` as their users do.
+//! Runs the small programs as their users do.
 
 use std::process::{Command, Output};
 
@@ -9,6 +10,10 @@ fn run(program: &str, arguments: &[&str]) -> Output {
 
 fn ping_pong(arguments: &[&str]) -> Output {
     run(env!("CARGO_BIN_EXE_ping_pong"), arguments)
+}
+
+fn game_server(arguments: &[&str]) -> Output {
+    run(env!("CARGO_BIN_EXE_game_server"), arguments)
 }
 
 fn game_world(arguments: &[&str]) -> Output {
@@ -190,4 +195,67 @@ fn middleware_opens_and_closes_its_circuit() {
         "second 6: Second { paid: 10, failed: 0, unavailable: 0, unanswered: 2 }, the circuit is Closed"
     );
     assert_eq!(lines[8], "refused 9, expired 7");
+}
+
+#[test]
+fn latest_ends_with_the_last_quote_of_each_symbol() {
+    let text = text(&run(env!("CARGO_BIN_EXE_latest"), &[]));
+    assert_eq!(value(&text, "quotes"), "1,000,000");
+    assert_ne!(value(&text, "conflated"), "0");
+    assert!(text.ends_with("The strategy has the last quote of each of 100 symbols.\n"), "{text}");
+}
+
+const ALL_IS_WELL: &str = "  Every entity is there once, with all momentum, and each player sees what is around it.\n";
+
+#[test]
+fn a_fast_game_server_follows_from_its_seed_alone() {
+    let fast = |seed, failures| {
+        let size = ["--fast", "--ticks", "40", "--entities", "3000", "--players", "60"];
+        text(&game_server(&[&size[..], &["--seed", seed, "--kill", failures]].concat()))
+    };
+    let figures = |text: &str| {
+        let names = ["messages", "handed over", "updates", "in view", "restarts", "dead letters", "state"];
+        names.map(|name| value(text, name).split_whitespace().next().unwrap().to_owned())
+    };
+    let (one, again, other, failing) = (fast("1", "0"), fast("1", "0"), fast("2", "0"), fast("1", "7"));
+    assert_eq!(figures(&one), figures(&again));
+    assert_ne!(figures(&one)[6], figures(&other)[6]);
+    assert!(one.starts_with("game server: 3,000 entities, 60 players, 40 ticks, as fast as possible\n"), "{one}");
+    for (text, restarts) in [(&one, "0"), (&other, "0"), (&failing, "7")] {
+        assert_eq!((figures(text)[4].as_str(), figures(text)[5].as_str()), (restarts, "0"));
+        assert_ne!(value(text, "handed over").split_whitespace().next(), Some("0"));
+        assert!(text.ends_with(ALL_IS_WELL), "{text}");
+    }
+    assert_eq!(figures(&failing), figures(&fast("1", "7")));
+}
+
+#[test]
+fn a_game_server_in_time_shows_its_jitter_and_outlives_its_failures() {
+    let output = game_server(&["--ticks", "30", "--entities", "1000", "--players", "20", "--kill", "3"]);
+    let text = text(&output);
+    assert!(text.starts_with("game server: 1,000 entities, 20 players, 30 ticks, 60 a second\n"), "{text}");
+    assert_eq!(value(&text, "restarts"), "3  of 3 failures");
+    for name in ["late ticks", "jitter", "work a tick"] {
+        value(&text, name);
+    }
+    assert!(text.ends_with(ALL_IS_WELL), "{text}");
+}
+
+#[test]
+fn a_game_server_tells_programs_its_figures_in_one_object() {
+    let output = game_server(&["--fast", "--ticks", "10", "--entities", "500", "--players", "5", "--format", "json"]);
+    let object: serde_json::Value = serde_json::from_str(&text(&output)).unwrap();
+    assert_eq!((&object["entities"], &object["ticks"], &object["regions"]), (&500.into(), &10.into(), &64.into()));
+    assert_eq!((&object["is_complete"], &object["right_views"]), (&true.into(), &5.into()));
+    assert!(object["jitter_ns"].is_null() && object["work_ns"]["p99"].is_u64());
+}
+
+#[test]
+fn game_server_refuses_wrong_arguments() {
+    for arguments in [["--ticks", "0"], ["--entities", "0"], ["--players", "10001"], ["--cores", "x"], ["--kill", "-1"]]
+    {
+        assert!(stderr_of_failure(&game_server(&arguments)).starts_with("error: "));
+    }
+    let error = stderr_of_failure(&game_server(&["--entities", "10", "--players", "11"]));
+    assert_eq!(error, "game_server: 11 players: they are entities, of which there are 10\n");
 }

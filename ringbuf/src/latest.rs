@@ -10,7 +10,8 @@
 //! price is memory, a slot of whole cache lines for each writer and two more, and that the number of writers is fixed.
 //!
 //! Between two writers there is no order but that of their swaps: the newest value is the one that was written last,
-//! whatever it says about itself.
+//! whatever it says about itself. And the writer whose value replaced one that was taken is the one who tells of it: if its
+//! thread is suspended just between the two, values that replace its own wait for its return. Writing goes on meanwhile.
 //!
 //! # How it works
 //!
@@ -36,8 +37,9 @@
 //!   flag's changes, and acquires what the writer published. Or it precedes it: then the writer finds the flag down, and
 //!   has a notice to give.
 //!
-//! A [`board`] is a cell for each of many keys with one notice for all. A writer that publishes for a key which had nothing
-//! fresh sets the key's bit; the reader looks at a word for 64 keys each, and then at the keys whose bits are set.
+//! A [board](board()) is a cell for each of many keys with one notice for all. A writer that publishes for a key which
+//! had nothing fresh sets the key's bit; the reader looks at a word for 64 keys each, and then at the keys whose bits are
+//! set.
 //!
 //! All memory orderings stand in one table, in `latest/protocol.rs`.
 //!
@@ -167,11 +169,10 @@ pub fn cell<T>(writers: usize) -> Result<(Vec<Writer<T>>, Reader<T>), LatestErro
 
 /// What was there when a value was written. It is the writer's again, to be dropped or to be used for the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "it says whether the reader had taken the earlier value"]
 pub enum Replaced<T> {
     /// Nothing.
     Nothing,
-    /// A value that the reader had taken, or has since.
+    /// A value that the reader had taken.
     Taken(T),
     /// A value that the reader never had: it was conflated.
     Unread(T),
@@ -179,11 +180,13 @@ pub enum Replaced<T> {
 
 impl<T> Replaced<T> {
     /// Whether it was a value that the reader never had.
+    #[must_use]
     pub const fn is_unread(&self) -> bool {
         matches!(self, Self::Unread(_))
     }
 
     /// The value that was replaced.
+    #[must_use]
     pub fn into_inner(self) -> Option<T> {
         match self {
             Self::Nothing => None,
@@ -208,6 +211,7 @@ impl<T> Writer<T> {
     /// Unless it is [`Unread`](Replaced::Unread), the reader does not know that there is something to take; a
     /// [`notice`](Self::notice) tells it.
     #[inline]
+    #[must_use = "it says whether the reader knows of it already"]
     pub fn write(&mut self, value: T) -> Replaced<T> {
         // SAFETY: the right is that of one of this cell's writers.
         let replaced = unsafe { self.places.write(0, &mut self.own, value) };

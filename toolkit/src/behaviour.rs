@@ -5,8 +5,8 @@
 //! a stack of those to go back to: what Akka calls `become` and `unbecome`.
 //!
 //! # Trade-offs
-//! Handling by a behaviour costs one indirect call, and the compiler inlines nothing through it. An actor with two or
-//! three modes and one `match` over both is as good; one whose modes have data of their own, timeouts, or hooks is a
+//! Handling by a behaviour costs one indirect call, and the compiler inlines nothing through it. An actor with
+//! two or three modes and one `match` over them is as good; one whose modes have data of their own, timeouts, or hooks is a
 //! [state machine](crate::machine).
 //!
 //! A behaviour is a function and not a closure: what it needs is in the actor, so that changing it allocates nothing.

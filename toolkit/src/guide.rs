@@ -21,3 +21,4 @@ page!(Middleware, "middleware.md");
 page!(Streams, "streams.md");
 page!(Clients, "clients.md");
 page!(Testing, "testing.md");
+page!(Latest, "latest.md");

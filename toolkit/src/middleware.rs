@@ -3,7 +3,7 @@
 //! # What
 //! A [`Middleware`] is called with each message of an actor, and with its start and its stop, and calls what is inside of
 //! it: the next layer, and at last the actor. It can look at a message, measure, or not let it through. Those that most
-//! programs need are here: [`Metrics`] (feature `metrics`), [`Tracing`], [`Deadline`], [`RateLimit`] and
+//! programs need are here: `Metrics` (feature `metrics`), [`Tracing`], [`Deadline`], [`RateLimit`] and
 //! [`CircuitBreaker`].
 //!
 //! # How it works

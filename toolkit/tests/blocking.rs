@@ -243,10 +243,14 @@ fn what_does_not_fit_the_queue_comes_back() {
 #[test]
 fn work_that_takes_too_long_is_cancelled_and_its_result_dropped() {
     let scene = scene(1, 8);
-    let (_begins, sees, work) = endless();
-    scene.run_within(Duration::from_millis(10), work);
-    assert_eq!(next(&scene.outcomes), Err(TaskError::TimedOut));
-    next(&sees);
+    let has_seen_it = |timeout| {
+        let (_begins, sees, work) = endless();
+        scene.run_within(timeout, work);
+        assert_eq!(next(&scene.outcomes), Err(TaskError::TimedOut));
+        // On a busy machine its time may be over before it begins: then it is dropped.
+        sees.recv_timeout(PATIENCE).is_ok()
+    };
+    assert!((0..12).any(|n| has_seen_it(Duration::from_millis(10 << n))));
     // What waits too long is not begun.
     let (gate, work) = gated(2);
     scene.run(work);

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use accounts::{Accounts, Entry};
 use hippodrome::sim::{Faults, Sim, explore, explore_with};
-use hippodrome::{Actor, ActorRef, Context, Engine, MailboxSpec, On, Props, Restart, Stop, from_fn};
+use hippodrome::{Actor, ActorRef, Batch, Context, Engine, MailboxSpec, On, Props, Restart, Stop, from_fn};
 use hippodrome_toolkit::behaviour::Behaviours;
 use hippodrome_toolkit::middleware::{
     Breaker, BreakerLimits, CircuitBreaker, Deadline, Layers, Metrics, Middleware, RateLimit, Tracing,
@@ -124,6 +124,36 @@ fn layers_are_made_anew_with_the_actor() {
         ];
         assert_eq!(seen, expected.concat());
     });
+}
+
+/// Would take its messages at once.
+struct Batching(Sender<&'static str>);
+
+impl Actor for Batching {
+    type Msg = u64;
+
+    fn handle(&mut self, _: u64, _: &mut Context<'_, u64>) {
+        self.0.send("one").unwrap();
+    }
+
+    fn handle_batch(&mut self, mut batch: Batch<'_, u64>) {
+        while batch.next().is_some() {
+            self.0.send("one of a batch").unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_layered_actor_handles_message_by_message() {
+    let mut sim = Sim::new(6);
+    let (sender, seen) = mpsc::channel();
+    let factory = (move || Batching(sender.clone())).layer(|| Silent);
+    let actor = sim.handle().spawn(On::Worker(0), factory).unwrap();
+    let starter = move |(), ctx: &mut Context<'_, ()>| assert_eq!(ctx.tell_batch(actor, 0..10), 10);
+    let starter = sim.handle().spawn(On::Worker(0), move || from_fn(starter)).unwrap();
+    sim.handle().tell(starter, ());
+    sim.run_until_idle().unwrap();
+    assert_eq!(seen.try_iter().collect::<Vec<_>>(), ["one"; 10]);
 }
 
 /// Handles in two ways in turn, under layers.

@@ -37,6 +37,8 @@ enum Pass {
     /// The same, once the gate is open.
     CloseAgain,
     Len(Reply<usize>),
+    /// Takes everything out that is stashed.
+    GiveUp(Reply<Vec<u64>>),
 }
 
 impl Gate {
@@ -66,6 +68,13 @@ impl Actor for Gate {
             }
             Pass::Close => self.is_open = false,
             Pass::Len(reply) => reply.send(ctx, self.stash.len()),
+            Pass::GiveUp(reply) => {
+                let given_up = std::iter::from_fn(|| self.stash.pop());
+                let given_up = given_up.filter_map(|msg| if let Pass::Work(n) = msg { Some(n) } else { None });
+                let given_up = given_up.collect();
+                assert!(self.stash.is_empty());
+                reply.send(ctx, given_up);
+            }
             Pass::Work(n) if self.is_open => match &self.through {
                 Through::Channel(sender) => sender.send(n).unwrap(),
                 Through::Probe(probe) => ctx.tell(*probe, n),
@@ -179,6 +188,21 @@ fn what_is_stashed_again_keeps_its_order() {
     handle.tell(gate, Pass::Open);
     sim.run_until_idle().unwrap();
     assert_eq!(probe.drain(), [2, 3, 4]);
+}
+
+#[test]
+fn what_is_stashed_can_be_taken_out() {
+    let mut sim = Sim::new(2);
+    let probe = sim.probe();
+    let gate = sim.handle().spawn(On::Worker(0), Gate::probed(probe.actor())).unwrap();
+    (0..3).for_each(|n| sim.handle().tell(gate, Pass::Work(n)));
+    assert_eq!(sim.ask(gate, Pass::GiveUp), Ok(vec![0, 1, 2]));
+    // There is room again, and what comes then is handled.
+    (3..11).for_each(|n| sim.handle().tell(gate, Pass::Work(n)));
+    sim.handle().tell(gate, Pass::Open);
+    sim.run_until_idle().unwrap();
+    assert_eq!(probe.drain(), (3..11).collect::<Vec<_>>());
+    assert_eq!(sim.shutdown().unwrap().dead_letters.total(), 0);
 }
 
 /// Does with each message what that says.

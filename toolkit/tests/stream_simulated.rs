@@ -66,6 +66,45 @@ fn nothing_is_lost_and_no_signal_is_left_when_a_stream_ends() {
     );
 }
 
+/// Fills the way from one worker to another, again and again: with large messages, and then with small ones.
+fn flood(sim: &mut Sim, from: usize, to: usize, full: &Counter) {
+    let large = sim.handle().spawn(On::Worker(to), || from_fn(|_: [u64; 64], _| ())).unwrap();
+    let small = sim.handle().spawn(On::Worker(to), || from_fn(|(): (), _| ())).unwrap();
+    let full = full.clone();
+    let flooder = sim.handle().spawn(On::Worker(from), move || {
+        let full = full.clone();
+        from_fn(move |left: u64, ctx| {
+            while ctx.try_tell(large, [left; 64]).is_ok() {}
+            while ctx.try_tell(small, ()).is_ok() {}
+            full.count();
+            if left > 0 {
+                ctx.send_after(Duration::from_micros(100), left - 1).unwrap();
+            }
+        })
+    });
+    sim.handle().tell(flooder.unwrap(), 20);
+}
+
+#[test]
+fn signals_that_find_no_room_are_sent_later() {
+    let step = Duration::from_micros(20);
+    explore_with(
+        60,
+        |builder| builder.faults(Faults::none().delays(8).small_rings(true).step_time(step)),
+        |sim| {
+            let full = Counter::default();
+            for (from, to) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+                flood(sim, from, to, &full);
+            }
+            let source = Source::iter(0..2000_u64).on(On::Worker(0)).boundary(On::Worker(1)).boundary(On::Worker(0));
+            let (result, dropped) = outcome(sim, source.boundary(On::Worker(0)).collect(usize::MAX));
+            assert_eq!(result.map(|found| found.iter().copied().eq(0..2000)), Ok(true));
+            assert_eq!(dropped, 0);
+            assert!(full.get() > 4, "the rings were never full");
+        },
+    );
+}
+
 /// A graph of up to six stages, and how many numbers go into it.
 fn random_graph(seed: u64) -> (u64, Vec<Op>) {
     let mut state = seed;

@@ -11,12 +11,14 @@ use crate::batch::InBatches;
 use crate::client::{ByHand, Client};
 use crate::flood::Flood;
 use crate::lane::Lane;
+use crate::latest::{Conflated, Taken};
 use crate::limits::{self, Limit};
 use crate::ping_pong::PingPong;
 use crate::port::FromPort;
 use crate::router::{ByNumber, Direct, InTurn, LeastLoad, Routed, Spread};
 use crate::scenario::{Scenario, UNITS, ready};
 use crate::stream::{Fused, Islands};
+use crate::supervised::Supervised;
 use crate::timers::Timers;
 use crate::workers::Workers;
 use crate::{behaviours, middleware};
@@ -39,6 +41,8 @@ fn at_most(limit: Limit) -> LibraryBenchmarkConfig {
 #[bench::ask(args = (), setup = ready::<Ask>, config = at_most(limits::ASK))]
 #[bench::timers(args = (), setup = ready::<Timers>, config = at_most(limits::TIMERS))]
 #[bench::batch(args = (), setup = ready::<InBatches>, config = at_most(limits::BATCH))]
+#[bench::supervised(args = (), setup = ready::<Supervised<false>>, config = at_most(limits::SUPERVISED))]
+#[bench::retried(args = (), setup = ready::<Supervised<true>>, config = at_most(limits::RETRIED))]
 #[bench::direct(args = (), setup = ready::<Spread<Direct>>, config = at_most(limits::DIRECT))]
 #[bench::routed(args = (), setup = ready::<Spread<Routed<RoundRobin, 1>>>, config = at_most(limits::ROUTED))]
 #[bench::in_turn(args = (), setup = ready::<Spread<InTurn>>, config = at_most(limits::IN_TURN))]
@@ -58,6 +62,8 @@ fn at_most(limit: Limit) -> LibraryBenchmarkConfig {
 #[bench::stream_islands(args = (), setup = ready::<Islands>, config = at_most(limits::STREAM_ISLANDS))]
 #[bench::by_hand(args = (), setup = ready::<ByHand>, config = at_most(limits::BY_HAND))]
 #[bench::client(args = (), setup = ready::<Client>, config = at_most(limits::CLIENT))]
+#[bench::latest(args = (), setup = ready::<Taken>, config = at_most(limits::LATEST))]
+#[bench::conflated(args = (), setup = ready::<Conflated>, config = at_most(limits::CONFLATED))]
 fn path<S: Scenario>(mut scenario: S) -> S {
     scenario.run(UNITS);
     scenario

@@ -30,6 +30,9 @@ pub(crate) const WORKERS: Limit = Limit { scenario: "workers", unit: "message", 
 pub(crate) const ASK: Limit = Limit { scenario: "ask", unit: "ask and reply", instructions: 737.0 };
 pub(crate) const TIMERS: Limit = Limit { scenario: "timers", unit: "timer", instructions: 780.0 };
 pub(crate) const BATCH: Limit = Limit { scenario: "batch", unit: "message", instructions: 43.9 };
+/// As `flood`: supervision costs nothing per message, nor does another try of a message that is `Copy`.
+pub(crate) const SUPERVISED: Limit = Limit { scenario: "supervised", unit: "message", instructions: 42.8 };
+pub(crate) const RETRIED: Limit = Limit { scenario: "retried", unit: "message", instructions: 42.8 };
 
 pub(crate) const DIRECT: Limit = Limit { scenario: "direct", unit: "message", instructions: 44.5 };
 pub(crate) const ROUTED: Limit = Limit { scenario: "routed", unit: "message", instructions: 64.0 };
@@ -56,12 +59,12 @@ pub(crate) const METRICS: Limit = Limit { scenario: "metrics", unit: "message", 
 pub(crate) const BEHAVIOURS: Limit = Limit { scenario: "behaviours", unit: "message", instructions: 59.0 };
 pub(crate) const MACHINE: Limit = Limit { scenario: "machine", unit: "message", instructions: 53.5 };
 
-pub(crate) const STREAM_FUSED: Limit = Limit { scenario: "stream_fused", unit: "element", instructions: 29.5 };
-pub(crate) const STREAM_ISLANDS: Limit = Limit { scenario: "stream_islands", unit: "element", instructions: 157.0 };
-
 /// The same program by hand and through a generated client, which costs the same.
 pub(crate) const BY_HAND: Limit = Limit { scenario: "by_hand", unit: "message", instructions: 53.5 };
 pub(crate) const CLIENT: Limit = Limit { scenario: "client", ..BY_HAND };
+
+pub(crate) const LATEST: Limit = Limit { scenario: "latest", unit: "value, told and taken", instructions: 405.0 };
+pub(crate) const CONFLATED: Limit = Limit { scenario: "conflated", unit: "value that is replaced", instructions: 86.5 };
 
 /// All of them, in the order in which they are counted.
 pub(crate) const ALL: &[Limit] = &[
@@ -73,6 +76,8 @@ pub(crate) const ALL: &[Limit] = &[
     ASK,
     TIMERS,
     BATCH,
+    SUPERVISED,
+    RETRIED,
     DIRECT,
     ROUTED,
     IN_TURN,
@@ -90,8 +95,8 @@ pub(crate) const ALL: &[Limit] = &[
     METRICS,
     BEHAVIOURS,
     MACHINE,
-    STREAM_FUSED,
-    STREAM_ISLANDS,
     BY_HAND,
     CLIENT,
+    LATEST,
+    CONFLATED,
 ];

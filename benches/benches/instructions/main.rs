@@ -21,6 +21,7 @@ mod client;
 mod counted;
 mod flood;
 mod lane;
+mod latest;
 mod limits;
 mod middleware;
 mod ping_pong;
@@ -28,6 +29,7 @@ mod port;
 mod router;
 mod scenario;
 mod stream;
+mod supervised;
 mod table;
 mod timers;
 mod workers;
@@ -58,6 +60,8 @@ fn main() -> ExitCode {
     try_out::<ask::Ask>("ask");
     try_out::<timers::Timers>("timers");
     try_out::<batch::InBatches>("batch");
+    try_out::<supervised::Supervised<false>>("supervised");
+    try_out::<supervised::Supervised<true>>("retried");
     try_out::<router::Spread<router::Direct>>("direct");
     try_out::<router::Spread<router::Routed<RoundRobin, 1>>>("routed");
     try_out::<router::Spread<router::InTurn>>("in_turn");
@@ -75,6 +79,8 @@ fn main() -> ExitCode {
     try_out::<flood::Flood<behaviours::Turning>>("machine");
     try_out::<client::ByHand>("by_hand");
     try_out::<client::Client>("client");
+    try_out::<latest::Taken>("latest");
+    try_out::<latest::Conflated>("conflated");
     ExitCode::SUCCESS
 }
 

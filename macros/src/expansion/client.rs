@@ -145,7 +145,7 @@ fn copied(actor: &Actor) -> (TokenStream, TokenStream) {
 
         impl #of_impl ::core::hash::Hash for #client #of_type #bounds {
             #[inline]
-            fn hash<H: ::core::hash::Hasher>(&self, #hasher: &mut H) {
+            fn hash<ClientHasher: ::core::hash::Hasher>(&self, #hasher: &mut ClientHasher) {
                 ::core::hash::Hash::hash(&self.0, #hasher);
             }
         }

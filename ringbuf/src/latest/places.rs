@@ -64,9 +64,23 @@ impl<T> Places<T> {
         self.slots_a_key - 2
     }
 
+    /// # Safety
+    ///
+    /// `own` is somebody's, of this key of these places.
     #[inline(always)]
-    fn slot(&self, key: usize, own: &Own) -> &Slot<T> {
-        &self.slots[key * self.slots_a_key + own.slot()]
+    unsafe fn slot(&self, key: usize, own: &Own) -> &Slot<T> {
+        debug_assert!(own.slot() < self.slots_a_key);
+        // SAFETY: there are so many slots for each key, and the number of a right is below that.
+        unsafe { self.slots.get_unchecked(key * self.slots_a_key + own.slot()) }
+    }
+
+    /// # Safety
+    ///
+    /// There is such a key.
+    #[inline(always)]
+    unsafe fn word(&self, key: usize) -> &Word {
+        // SAFETY: the caller's promise.
+        unsafe { self.words.get_unchecked(key) }
     }
 
     /// Publishes a value by one swap, and takes out what it replaced.
@@ -76,11 +90,16 @@ impl<T> Places<T> {
     /// `own` is a writer's, of this key of these places.
     #[inline(always)]
     pub(super) unsafe fn write(&self, key: usize, own: &mut Own, value: T) -> Replaced<T> {
+        // SAFETY: the right is of this key of these places.
+        let slot = unsafe { self.slot(key, own) };
         // SAFETY: the slot is the caller's. It is empty: a writer empties the one that it gets, below.
-        self.slot(key, own).with_mut(|slot| unsafe { slot.write(Some(value)) });
-        let was_fresh = self.words[key].hand_over(own);
+        slot.with_mut(|slot| unsafe { slot.write(Some(value)) });
+        // SAFETY: the right is of this key.
+        let was_fresh = unsafe { self.word(key) }.hand_over(own);
+        // SAFETY: as above, for the right that it has become.
+        let slot = unsafe { self.slot(key, own) };
         // SAFETY: the slot is the caller's now, and initialised from the start.
-        match self.slot(key, own).with_mut(|slot| unsafe { (*slot).take() }) {
+        match slot.with_mut(|slot| unsafe { (*slot).take() }) {
             Some(value) if was_fresh => Replaced::Unread(value),
             Some(value) => Replaced::Taken(value),
             None => Replaced::Nothing,
@@ -94,7 +113,8 @@ impl<T> Places<T> {
     /// `own` is the reader's, of this key of these places.
     #[inline(always)]
     pub(super) unsafe fn refresh(&self, key: usize, own: &mut Own) -> bool {
-        self.words[key].exchange(own)
+        // SAFETY: the right is of this key.
+        unsafe { self.word(key) }.exchange(own)
     }
 
     /// The value that the reader got last.
@@ -104,7 +124,9 @@ impl<T> Places<T> {
     /// `own` is the reader's, of this key of these places, and stays as it is while the value is borrowed.
     #[inline(always)]
     pub(super) unsafe fn last(&self, key: usize, own: &Own) -> Option<&T> {
+        // SAFETY: the right is of this key of these places.
+        let slot = unsafe { self.slot(key, own) };
         // SAFETY: the slot is the caller's, who leaves it as it is meanwhile.
-        self.slot(key, own).with(|slot| unsafe { (*slot).as_ref() })
+        slot.with(|slot| unsafe { (*slot).as_ref() })
     }
 }

@@ -3,7 +3,8 @@
 //! Everything that decides whether somebody may pass is one word: a time, whose two lowest bits are the phase. As time goes
 //! on, no word comes twice, so a result is known to be of the phase that it was admitted in by that word alone, and whoever
 //! changes the phase does it by one exchange. The rest is counts: if several threads meet there, a trial or a failure may
-//! be counted in the next phase or not at all, and no state is ever stuck.
+//! be counted in the next phase or not at all, and no state is ever stuck. Who sees a phase by an acquiring load of the word
+//! sees what was counted before the exchange that released it.
 
 use std::fmt;
 use std::sync::Arc;

@@ -75,12 +75,13 @@ impl<S: Stage, D: Drain<S::Item>> Island<S, D> {
 
     /// Runs a slice.
     fn run(&mut self, ctx: &mut Context<'_, Signal>) {
-        // A stream does not keep an engine from its end.
-        if self.phase == Phase::New || self.phase == Phase::Done || !self.home.handle.is_running() {
-            return;
-        }
+        // Also of an island that is done: the last is how it has ended.
         if !self.outbox.is_empty() {
             self.outbox.flush(ctx);
+        }
+        // A stream does not keep an engine from its end.
+        if self.phase == Phase::New || self.phase == Phase::Done || !self.home.handle.is_running() {
+            return self.go_on(false, u64::MAX, ctx);
         }
         let mut turn = Turn::new(ctx, &mut self.outbox, &self.home.tally, SLICE);
         let mut failure = None;

@@ -127,7 +127,7 @@ impl<T: Send + 'static> Runnable<T> {
     ///                 // An error drops the reply, which ends the ask.
     ///                 self.0 = sum.run_in(ctx, Sum::Done).ok().map(|_| reply);
     ///             }
-    ///             Sum::Done(Ok(sum)) => drop(self.0.take().map(|reply| reply.send(ctx, sum))),
+    ///             Sum::Done(Ok(sum)) => _ = self.0.take().map(|reply| reply.send(ctx, sum)),
     ///             Sum::Done(Err(_)) => drop(self.0.take()),
     ///         }
     ///     }
@@ -346,7 +346,7 @@ impl<T: Send + 'static> Running<T> {
         self.control.cancel()
     }
 
-    /// The result as an ask, for [`Sim::wait`](https://docs.rs/hippodrome) in simulations.
+    /// The result as an ask, which a simulation can wait for by `Sim::wait`.
     pub fn into_ask(self) -> Ask<Result<T, StreamFailure>> {
         self.ask
     }

@@ -50,7 +50,10 @@ pub(crate) enum State {
     Down,
 }
 
-/// How long the next child waits for one that is a supervisor, at the most.
+/// How long a supervisor that lost a question has until it is asked again.
+const LATER: Duration = Duration::from_millis(1);
+
+/// How long a supervisor has to start its children until it is asked again.
 const PATIENCE_TO_OPEN: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Child {
@@ -93,20 +96,32 @@ impl Child {
     /// Its life has begun. A supervisor is up when all its children are.
     pub(crate) fn started(&mut self, id: u64, ctx: &mut Context<'_, Supervise>) {
         self.lives += 1;
+        self.state = State::Opening;
+        self.await_up(id, self.lives, ctx);
+    }
+
+    /// Asks a supervisor to say when all its children are up; any other child is.
+    pub(crate) fn await_up(&mut self, id: u64, lives: u32, ctx: &mut Context<'_, Supervise>) {
+        if self.state != State::Opening || self.lives != lives {
+            return;
+        }
         let Some(supervisor) = self.actor::<Supervise>() else {
             self.state = State::Running { since_ns: ctx.now_ns() };
             return;
         };
-        self.state = State::Opening;
-        let (lives, await_up) = (self.lives, |reply| Supervise(Order::AwaitUp(reply)));
-        // If it does not say, it is taken for up: it lives, and more is not known.
-        ctx.ask_within(PATIENCE_TO_OPEN, supervisor, await_up, move |_| Supervise(Order::Up(id, lives)));
+        let ask = |reply| Supervise(Order::AwaitUp(reply));
+        ctx.ask_within(PATIENCE_TO_OPEN, supervisor, ask, move |up| Supervise(Order::Up(id, lives, up.is_ok())));
     }
 
-    /// All its children are up.
-    pub(crate) fn is_up_with_all(&mut self, lives: u32, now_ns: u64) {
-        if self.state == State::Opening && self.lives == lives {
-            self.state = State::Running { since_ns: now_ns };
+    /// A supervisor has said that all its children are up, or the question was lost.
+    pub(crate) fn is_up_with_all(&mut self, id: u64, lives: u32, said: bool, ctx: &mut Context<'_, Supervise>) {
+        if self.state != State::Opening || self.lives != lives {
+            return;
+        }
+        // It may have ended, which is told presently; or else it is asked again. Without a timer left it is taken for up.
+        let again = Supervise(Order::AskUp(id, lives));
+        if said || ctx.send_after(LATER, again).is_err() {
+            self.state = State::Running { since_ns: ctx.now_ns() };
         }
     }
 

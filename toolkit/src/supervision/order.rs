@@ -18,8 +18,10 @@ pub(crate) enum Order {
     Child(u64, ChildEvent),
     /// Answer when all children are up.
     AwaitUp(Reply<()>),
-    /// All children of a child that is a supervisor are up, in the life with this number.
-    Up(u64, u32),
+    /// A child that is a supervisor is to be asked again, in the life with this number.
+    AskUp(u64, u32),
+    /// All its children are up; or it did not say so.
+    Up(u64, u32, bool),
     /// A child has had time enough to stop.
     Impatient {
         child: u64,
@@ -149,7 +151,7 @@ impl fmt::Debug for Supervise {
             Order::Remove(name, _) => return write!(formatter, "Supervise(stop {name})"),
             Order::Find(name, _) => return write!(formatter, "Supervise(find {name})"),
             Order::AwaitUp(_) => "await that all are up",
-            Order::Up(..) => "all are up",
+            Order::AskUp(..) | Order::Up(..) => "whether all are up",
             Order::Tree(..) => "tree",
             Order::Branch { .. } => "branch",
             Order::Shutdown => "shutdown",

@@ -157,8 +157,8 @@ impl Supervisor {
         self
     }
 
-    /// Adds a child, which is started when the ones before it are up; a supervisor is up when its own children are. If it cannot be spawned, or its name is taken, the
-    /// supervisor stops those it has started and fails.
+    /// Adds a child, which is started when the ones before it are up; a supervisor is up when its own children are. If it
+    /// cannot be spawned, or its name is taken, the supervisor stops those it has started and fails.
     pub fn child<M: Send + 'static>(mut self, spec: ChildSpec<M>) -> Self {
         self.pending.push_back(Pending { spec: spec.erase(), answer: None });
         self
@@ -183,9 +183,14 @@ impl Actor for Supervisor {
             Order::Start(_, answer) if self.is_ending() => answer(ctx, Err(StartChildError::Stopping)),
             Order::Start(spec, answer) => self.pending.push_back(Pending { spec, answer: Some(answer) }),
             Order::Remove(name, reply) => self.remove_named(&name, reply, ctx),
-            Order::Up(id, lives) => {
+            Order::AskUp(id, lives) => {
                 if let Some(child) = self.children.get_mut(&id) {
-                    child.is_up_with_all(lives, ctx.now_ns());
+                    child.await_up(id, lives, ctx);
+                }
+            }
+            Order::Up(id, lives, said) => {
+                if let Some(child) = self.children.get_mut(&id) {
+                    child.is_up_with_all(id, lives, said, ctx);
                 }
             }
             Order::AwaitUp(reply) => self.callers.push(reply),

@@ -1,0 +1,101 @@
+//! Conflation does not allocate: neither writes nor notices nor takes, once the engine has warmed up.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hippodrome::config::{Config, WorkerConfig};
+use hippodrome::{Context, Engine, On, from_fn};
+use hippodrome_toolkit::latest::{self, BoardRef, LatestRef, Notice};
+
+/// Counts what the thread allocates that has switched it on: the one of the host, on which everything runs.
+struct Counting;
+
+thread_local! {
+    static COUNTS: Cell<bool> = const { Cell::new(false) };
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+fn note() {
+    if COUNTS.get() {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+    }
+}
+
+// SAFETY: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        note();
+        // SAFETY: the caller's contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's contract.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        note();
+        // SAFETY: the caller's contract.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const KEYS: usize = 100;
+
+static TAKEN: AtomicU64 = AtomicU64::new(0);
+
+/// On one thread, so that every round is like the others: writes from outside and by an actor, to a cell and to a board,
+/// and the turns of those that take.
+#[test]
+fn neither_a_write_nor_a_notice_nor_a_take_allocates() {
+    let mut config = Config::default();
+    config.workers = vec![WorkerConfig::default()];
+    let mut host = Engine::from_config(config).host().unwrap();
+    let mut handle = host.handle();
+
+    let (mut writers, cell) = latest::cell::<[u64; 4]>(2).unwrap();
+    let viewer = handle.spawn(On::Worker(0), move || {
+        let mut reader = cell.reader().unwrap();
+        from_fn(move |notice: Notice, _| _ = TAKEN.fetch_add(reader.take(notice).is_some().into(), Ordering::Relaxed))
+    });
+    let viewer = viewer.unwrap();
+    let mut outside = LatestRef::new(writers.remove(0), viewer, |notice| notice);
+    let mut inside = Some(LatestRef::new(writers.remove(0), viewer, |notice| notice));
+
+    let (mut writers, board) = latest::board::<u64>(KEYS, 1).unwrap();
+    let strategy = handle.spawn(On::Worker(0), move || {
+        let mut reader = board.reader().unwrap();
+        from_fn(move |notice: Notice, _| _ = TAKEN.fetch_add(reader.take(notice, |_, _| ()) as u64, Ordering::Relaxed))
+    });
+    let mut quotes = BoardRef::new(writers.remove(0), strategy.unwrap(), |notice| notice);
+
+    let feed = handle.spawn(On::Worker(0), move || {
+        let mut inside = inside.take().expect("it is not restarted");
+        from_fn(move |value: u64, ctx: &mut Context<'_, u64>| assert!(inside.write(ctx, [value; 4]).is_ok()))
+    });
+    let feed = feed.unwrap();
+
+    let mut round = |value: u64| {
+        outside.write(&mut handle, [value; 4]).unwrap();
+        outside.write(&mut handle, [value; 4]).unwrap();
+        for key in 0..KEYS {
+            quotes.write(&mut handle, key, value).unwrap();
+        }
+        handle.tell(feed, value);
+        host.poll(u64::MAX);
+    };
+    // As many rounds as go over the segments of the worker's ring, of which the second is allocated when it is needed.
+    (0..2_000).for_each(&mut round);
+    let before = TAKEN.load(Ordering::Relaxed);
+    COUNTS.set(true);
+    (0..4_000).for_each(&mut round);
+    COUNTS.set(false);
+    let taken = TAKEN.load(Ordering::Relaxed) - before;
+    assert_eq!(ALLOCATIONS.get(), 0);
+    assert!(taken >= 4_000 * (KEYS as u64 + 1), "{taken}");
+}
