@@ -65,9 +65,14 @@ impl Kept {
         Self { states: vec![State::Unknown; requests], recorder: Recorder::new(length), traders: None, untold: 0 }
     }
 
-    /// How its requests stand, and the latencies of their answers by seconds, after those of the warm-up.
-    pub(crate) fn finish(self) -> (Vec<State>, Vec<Histogram<u64>>) {
-        (self.states, self.recorder.finish())
+    /// How its requests stand.
+    pub(crate) fn states(&self) -> &[State] {
+        &self.states
+    }
+
+    /// The latencies of the answers in nanoseconds by seconds, after those of the warm-up.
+    pub(crate) fn latencies_ns(&self) -> &[Histogram<u64>] {
+        self.recorder.intervals()
     }
 }
 

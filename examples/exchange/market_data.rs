@@ -1,30 +1,22 @@
 //! Market data: the latest best prices and last trade of each symbol.
 //!
-//! Its mailbox conflates: of several quotes of one symbol that wait, the latest takes the place of the others. However far
-//! it is behind, it has no more to do than one quote a symbol, and it is never behind what it reads.
+//! The matchers write their quotes on a [board](hippodrome_toolkit::latest), each over the one that was there before, and
+//! market data reads what is new when it is told. However far it is behind, it has no more to do than one quote a symbol,
+//! and it is never behind what it reads. The board is nobody's state: no quote is lost with an actor that panics.
 
-use std::num::NonZeroUsize;
-
-use hippodrome::{Actor, Context, MailboxSpec, Overflow};
+use hippodrome::{Actor, Context};
+use hippodrome_toolkit::latest::{BoardReader, Notice};
 
 use crate::lease::Lease;
 use crate::order::Quote;
 
-/// The latest quote of a symbol.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct MarketMsg {
-    pub(crate) symbol: u16,
-    pub(crate) quote: Quote,
-}
-
-const _: () = assert!(size_of::<MarketMsg>() <= 40, "it fits a cache line of a lane, with its header");
-
-/// What of market data outlives its panics.
+/// What of market data outlives its panics, beside the board.
 #[derive(Debug)]
 pub(crate) struct Kept {
-    pub(crate) quotes: Vec<Quote>,
+    /// For each symbol.
+    quotes: Vec<Quote>,
     /// Quotes that have come through.
-    pub(crate) updates: u64,
+    updates: u64,
 }
 
 impl Kept {
@@ -32,29 +24,43 @@ impl Kept {
     pub(crate) fn new(symbols: u16) -> Self {
         Self { quotes: vec![Quote::default(); usize::from(symbols)], updates: 0 }
     }
-}
 
-/// The mailbox: a place for each symbol.
-pub(crate) fn mailbox(symbols: u16) -> MailboxSpec<MarketMsg> {
-    let places = NonZeroUsize::MIN.saturating_add(usize::from(symbols));
-    MailboxSpec::bounded(places).overflow(Overflow::Conflate(|message| u64::from(message.symbol)))
+    pub(crate) fn quotes(&self) -> &[Quote] {
+        &self.quotes
+    }
+
+    pub(crate) fn updates(&self) -> u64 {
+        self.updates
+    }
+
+    #[inline]
+    fn update(&mut self, symbol: usize, quote: Quote) {
+        self.quotes[symbol] = quote;
+        self.updates += 1;
+    }
 }
 
 /// The actor.
-pub(crate) struct MarketData(Lease<Kept>);
+pub(crate) struct MarketData {
+    kept: Lease<Kept>,
+    board: BoardReader<Quote>,
+}
 
 impl MarketData {
-    pub(crate) fn new(kept: Lease<Kept>) -> Self {
-        Self(kept)
+    pub(crate) fn new(kept: Lease<Kept>, board: BoardReader<Quote>) -> Self {
+        Self { kept, board }
     }
 }
 
 impl Actor for MarketData {
-    type Msg = MarketMsg;
+    type Msg = Notice;
+
+    fn started(&mut self, _: &mut Context<'_, Notice>) {
+        self.board.newest(|symbol, quote| self.kept.update(symbol, *quote));
+    }
 
     #[inline]
-    fn handle(&mut self, MarketMsg { symbol, quote }: MarketMsg, _: &mut Context<'_, MarketMsg>) {
-        self.0.quotes[usize::from(symbol)] = quote;
-        self.0.updates += 1;
+    fn handle(&mut self, notice: Notice, _: &mut Context<'_, Notice>) {
+        self.board.take(notice, |symbol, quote| self.kept.update(symbol, *quote));
     }
 }

@@ -11,12 +11,12 @@
 //! A snapshot is taken every so many entries, so that a restart takes as long as these do, however long the journal is.
 
 use hippodrome::{Actor, ActorRef, Context};
+use hippodrome_toolkit::latest::{BoardWriter, Notice};
 
 use crate::book::Book;
 use crate::journal::Journal;
 use crate::kill::{Kills, Moment, kill_at};
 use crate::lease::Lease;
-use crate::market_data::MarketMsg;
 use crate::order::{Action, Quote, Reason, Report, Request, What};
 use crate::risk::RiskMsg;
 
@@ -37,6 +37,8 @@ pub(crate) struct Kept {
     told: usize,
     /// Requests that have come.
     handled: u64,
+    /// Where market data reads.
+    board: BoardWriter<Quote>,
     kills: Kills,
     /// Requests in hand at a panic that were accepted, and done after it.
     recovered: u64,
@@ -53,7 +55,7 @@ struct Snapshot {
 
 impl Kept {
     /// A matcher's beginning, with all memory that it will need: for so many requests, and resting orders at once.
-    pub(crate) fn new(requests: usize, orders: usize, kills: Kills) -> Self {
+    pub(crate) fn new(requests: usize, orders: usize, board: BoardWriter<Quote>, kills: Kills) -> Self {
         let snapshot = || Snapshot { book: Book::with_capacity(orders), entries: 0 };
         Self {
             journal: Journal::with_capacity(requests),
@@ -63,6 +65,7 @@ impl Kept {
             in_hand: None,
             told: 0,
             handled: 0,
+            board,
             kills,
             recovered: 0,
             lost: 0,
@@ -75,6 +78,11 @@ impl Kept {
 
     pub(crate) fn book(&self) -> &Book {
         &self.book
+    }
+
+    /// Quotes that newer ones replaced before market data came to them.
+    pub(crate) fn conflated(&self) -> u64 {
+        self.board.conflated()
     }
 
     pub(crate) fn kills(&self) -> u64 {
@@ -165,27 +173,27 @@ pub(crate) struct Matcher {
     symbol: u16,
     kept: Lease<Kept>,
     risk: ActorRef<RiskMsg>,
-    market: ActorRef<MarketMsg>,
-    /// What market data was told last.
+    market: ActorRef<Notice>,
+    /// What it has quoted last.
     quoted: Quote,
 }
 
 impl Matcher {
-    pub(crate) fn new(
-        symbol: u16,
-        kept: Lease<Kept>,
-        (risk, market): (ActorRef<RiskMsg>, ActorRef<MarketMsg>),
-    ) -> Self {
+    pub(crate) fn new(symbol: u16, kept: Lease<Kept>, (risk, market): (ActorRef<RiskMsg>, ActorRef<Notice>)) -> Self {
         Self { symbol, kept, risk, market, quoted: Quote::default() }
     }
 
-    /// Tells market data the best prices if they have changed.
+    /// Writes the best prices if they have changed, and tells market data unless it is about to look anyway.
     #[inline]
     fn quote(&mut self, ctx: &mut Context<'_, Request>) {
         let quote = self.kept.book.quote();
         if quote != self.quoted {
             self.quoted = quote;
-            ctx.tell(self.market, MarketMsg { symbol: self.symbol, quote });
+            let written = self.kept.board.write(usize::from(self.symbol), quote);
+            debug_assert!(written.is_ok(), "the board has a key for each symbol");
+            if let Some(notice) = self.kept.board.notice() {
+                ctx.tell(self.market, notice);
+            }
         }
     }
 }

@@ -9,12 +9,13 @@ use hdrhistogram::Histogram;
 use hippodrome::config::Config;
 use hippodrome::{DeadLetterReason, Engine, On};
 use hippodrome_perf_kit::open_loop::{Arrivals, Length, Pattern, nanoseconds};
+use hippodrome_toolkit::latest::{self, LatestError};
 
 use crate::flow::{OPEN_ORDERS, Settings};
 use crate::kill::Plan;
-use crate::lease::{Home, NotAtHome};
+use crate::lease::{Home, Lease, NotAtHome};
 use crate::ledger::Ledger;
-use crate::order::{Quote, State};
+use crate::order::State;
 use crate::supervisor::{Cast, Homes};
 use crate::traders::{Done, Ended, Pace};
 use crate::{gateway, market_data, matcher, risk};
@@ -41,6 +42,8 @@ pub(crate) enum PipelineError {
     Stalled { answered: u64 },
     #[error(transparent)]
     NotAtHome(#[from] NotAtHome),
+    #[error("the board of quotes: {0}")]
+    Board(#[from] LatestError),
 }
 
 /// The rate and the pattern of an open loop.
@@ -60,25 +63,20 @@ pub(crate) struct Run {
 }
 
 /// What a run leaves behind.
-#[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) done: Done,
     /// How the traders' gateways say that each request stands, by its number.
     pub(crate) states: Vec<State>,
     /// For each symbol.
-    pub(crate) matchers: Vec<matcher::Kept>,
-    pub(crate) risk: risk::Kept,
-    /// For each symbol, what market data got last.
-    pub(crate) quotes: Vec<Quote>,
-    pub(crate) updates: u64,
+    pub(crate) matchers: Vec<Lease<matcher::Kept>>,
+    pub(crate) risk: Lease<risk::Kept>,
+    pub(crate) market: Lease<market_data::Kept>,
     /// Latencies of the requests that count, in nanoseconds, by seconds.
     pub(crate) seconds: Vec<Histogram<u64>>,
     /// Dead letters of messages that were in hand at a panic.
     pub(crate) panicked: u64,
     /// All dead letters.
     pub(crate) dead_letters: u64,
-    /// Quotes that newer ones replaced before market data came to them.
-    pub(crate) conflated: u64,
     /// The core of each worker, if it was given one.
     pub(crate) cores: Vec<Option<u32>>,
 }
@@ -86,17 +84,17 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// Actors that were killed.
     pub(crate) fn kills(&self) -> u64 {
-        self.risk.kills() + self.matchers.iter().map(matcher::Kept::kills).sum::<u64>()
+        self.risk.kills() + self.matchers.iter().map(|matcher| matcher.kills()).sum::<u64>()
     }
 
     /// Messages that were in hand at a kill, and were done after it.
     pub(crate) fn recovered(&self) -> u64 {
-        self.risk.recovered() + self.matchers.iter().map(matcher::Kept::recovered).sum::<u64>()
+        self.risk.recovered() + self.matchers.iter().map(|matcher| matcher.recovered()).sum::<u64>()
     }
 
     /// Requests that were in hand at a kill, and are dead letters.
     pub(crate) fn lost(&self) -> u64 {
-        self.risk.lost() + self.matchers.iter().map(matcher::Kept::lost).sum::<u64>()
+        self.risk.lost() + self.matchers.iter().map(|matcher| matcher.lost()).sum::<u64>()
     }
 }
 
@@ -109,7 +107,7 @@ impl Run {
         let workers = config.workers.len();
         let engine = Engine::from_config(config).start().map_err(hippodrome::Error::from)?;
         let handle = engine.handle();
-        let homes = self.homes();
+        let homes = self.homes()?;
         let progress = Arc::new(AtomicU64::new(0));
         let (ended_sender, ended) = mpsc::channel();
         let cast = Cast {
@@ -127,18 +125,15 @@ impl Run {
         let report = engine.shutdown(SHUTDOWN_PATIENCE).map_err(hippodrome::Error::from)?;
 
         let (states, seconds) = self.gather(&homes.gateways)?;
-        let market = homes.market.take()?;
         Ok(Outcome {
             done,
             states,
-            matchers: homes.matchers.iter().map(Home::take).collect::<Result<_, _>>()?,
-            risk: homes.risk.take()?,
-            quotes: market.quotes,
-            updates: market.updates,
+            matchers: homes.matchers.iter().map(Home::try_lease).collect::<Result<_, _>>()?,
+            risk: homes.risk.try_lease()?,
+            market: homes.market.try_lease()?,
             seconds,
             panicked: report.dead_letters.get(DeadLetterReason::Panicked),
             dead_letters: report.dead_letters.total(),
-            conflated: report.dead_letters.get(DeadLetterReason::Conflated),
             cores,
         })
     }
@@ -161,7 +156,10 @@ impl Run {
     }
 
     /// Allocates what the actors keep, and writes to it, so that none of them waits for a page.
-    fn homes(&self) -> Homes {
+    ///
+    /// # Errors
+    /// There is no memory for the board.
+    fn homes(&self) -> Result<Homes, LatestError> {
         let Settings { requests, symbols, accounts, gateways, seed } = self.settings;
         let plan = Plan::spread(u64::from(self.kills), u64::from(requests), symbols, seed);
         // A symbol's share is binomial: six standard deviations more than the mean are as good as never reached.
@@ -171,13 +169,15 @@ impl Run {
         let orders = OPEN_ORDERS * usize::from(gateways) + self.kills as usize;
         let requests = requests.div_ceil(u32::from(gateways)) as usize;
         let length = self.length();
-        let matcher = |kills| Home::new(matcher::Kept::new(entries, orders, kills));
-        Homes {
+        let (writers, board) = latest::board(usize::from(symbols), usize::from(symbols))?;
+        let matcher = |(writer, kills)| Home::new(matcher::Kept::new(entries, orders, writer, kills));
+        Ok(Homes {
             gateways: (0..gateways).map(|_| Home::new(gateway::Kept::new(requests, length))).collect(),
             risk: Home::new(risk::Kept::new(Ledger::new(accounts, symbols), plan.risk)),
-            matchers: plan.matchers.into_iter().map(matcher).collect(),
+            matchers: writers.into_iter().zip(plan.matchers).map(matcher).collect(),
             market: Home::new(market_data::Kept::new(symbols)),
-        }
+            board: Arc::new(board),
+        })
     }
 
     /// Puts together what the gateways know: the state of each request by its number, and the latencies by seconds.
@@ -185,10 +185,11 @@ impl Run {
         let mut states = vec![State::Unknown; self.settings.requests as usize];
         let mut seconds: Vec<Histogram<u64>> = Vec::new();
         for (gateway, home) in homes.iter().enumerate() {
-            let (its_states, latencies_ns) = home.take()?.finish();
-            states.iter_mut().skip(gateway).step_by(homes.len()).zip(its_states).for_each(|(state, its)| *state = its);
-            seconds.resize_with(latencies_ns.len(), nanoseconds);
-            for (sum, latency_ns) in seconds.iter_mut().zip(latencies_ns) {
+            let kept = home.try_lease()?;
+            let of_gateway = states.iter_mut().skip(gateway).step_by(homes.len());
+            of_gateway.zip(kept.states()).for_each(|(state, its)| *state = *its);
+            seconds.resize_with(kept.latencies_ns().len(), nanoseconds);
+            for (sum, latency_ns) in seconds.iter_mut().zip(kept.latencies_ns()) {
                 sum.add(latency_ns).expect("all of them have the same bounds");
             }
         }
@@ -244,7 +245,7 @@ mod tests {
         let engine = Engine::from_config(config).start().unwrap();
         let progress = Arc::new(AtomicU64::new(0));
         let (sender, ended) = mpsc::channel();
-        let (settings, pace, homes) = (run.settings, run.pace(), run.homes());
+        let (settings, pace, homes) = (run.settings, run.pace(), run.homes().unwrap());
         let cast = Cast { settings, pace, kills, workers: 2, homes, progress: progress.clone(), ended: sender };
         let supervisor = engine.handle().spawn(On::Worker(0), move || cast.supervisor()).unwrap();
         meanwhile(&engine.handle(), supervisor.address());

@@ -8,15 +8,16 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use hippodrome::{ActorRef, On, Props};
+use hippodrome::{ActorRef, On};
+use hippodrome_toolkit::latest::{Board, Notice};
 use hippodrome_toolkit::supervision::{ChildRef, ChildSpec, Strategy, Supervisor};
 
 use crate::flow::{Flow, Settings};
 use crate::gateway::{self, Gateway, GatewayMsg, Market};
 use crate::lease::Home;
-use crate::market_data::{self, MarketData, MarketMsg};
+use crate::market_data::{self, MarketData};
 use crate::matcher::{self, Matcher};
-use crate::order::Request;
+use crate::order::{Quote, Request};
 use crate::risk::{self, Risk, RiskMsg, Routes};
 use crate::traders::{Ended, Pace, Traders};
 
@@ -32,6 +33,8 @@ pub(crate) struct Homes {
     pub(crate) risk: Home<risk::Kept>,
     pub(crate) matchers: Vec<Home<matcher::Kept>>,
     pub(crate) market: Home<market_data::Kept>,
+    /// What market data reads.
+    pub(crate) board: Arc<Board<Quote>>,
 }
 
 /// Which actors there are to be.
@@ -52,7 +55,7 @@ pub(crate) struct Cast {
 /// The addresses of the children, known when they are spawned.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Children {
-    market: ChildRef<MarketMsg>,
+    market: ChildRef<Notice>,
     risk: ChildRef<RiskMsg>,
     /// For each symbol.
     matchers: Vec<ChildRef<Request>>,
@@ -114,10 +117,13 @@ impl Cast {
         }
     }
 
-    fn market(&self, children: &Children) -> ChildSpec<MarketMsg> {
-        let home = self.homes.market.clone();
-        let props = Props::on(On::Worker(Self::FRONT)).mailbox(market_data::mailbox(self.settings.symbols));
-        ChildSpec::new("market data", props, move || MarketData::new(home.lease())).note(&children.market)
+    fn market(&self, children: &Children) -> ChildSpec<Notice> {
+        let (home, board) = (self.homes.market.clone(), self.homes.board.clone());
+        let factory = move || {
+            let board = board.reader().expect("an actor gives it back when it is dropped");
+            MarketData::new(home.lease(), board)
+        };
+        ChildSpec::new("market data", On::Worker(Self::FRONT), factory).note(&children.market)
     }
 
     fn risk(&self, children: &Children) -> ChildSpec<RiskMsg> {

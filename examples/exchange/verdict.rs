@@ -104,7 +104,7 @@ fn requests(outcome: &Outcome, replay: &Replay, list: &mut Vec<Disagreement>) {
 
 /// Trades, books and market data.
 fn books(outcome: &Outcome, replay: &Replay, list: &mut Vec<Disagreement>) {
-    let found = outcome.matchers.iter().zip(&outcome.quotes);
+    let found = outcome.matchers.iter().zip(outcome.market.quotes());
     for (symbol, ((matcher, &quote), plain)) in found.zip(&replay.books).enumerate() {
         let (found, expected) = (matcher.book().tape(), plain.tape());
         if found != expected {

@@ -13,7 +13,12 @@ fn requests(count: u32) -> Vec<Request> {
 }
 
 fn kept(requests: &[Request], kills: Vec<(u64, Moment)>) -> Kept {
-    Kept::new(requests.len(), OPEN_ORDERS + kills.len(), Kills::new(kills))
+    with_room(requests.len(), OPEN_ORDERS + kills.len(), kills)
+}
+
+fn with_room(requests: usize, orders: usize, kills: Vec<(u64, Moment)>) -> Kept {
+    let (mut writers, _) = hippodrome_toolkit::latest::board(1, 1).unwrap();
+    Kept::new(requests, orders, writers.remove(0), Kills::new(kills))
 }
 
 /// Hands all requests to a matcher, starts it anew after each panic, and gives all reports that it has sent.
@@ -106,7 +111,7 @@ fn what_finds_no_room_is_refused_and_not_accepted() {
         side: Side::Buy,
     };
     let answer = |kept: &mut Kept, request: Request| run(kept, &[request]).pop().unwrap().what;
-    let mut kept = Kept::new(3, 1, Kills::default());
+    let mut kept = with_room(3, 1, Vec::new());
     assert_eq!(answer(&mut kept, order(0, 5)), What::Resting);
     assert_eq!(answer(&mut kept, order(1, 5)), What::Rejected(Reason::BookFull));
     let cancel = |id| Request { action: Action::Cancel { order: 0 }, ..order(id, 0) };
@@ -117,7 +122,7 @@ fn what_finds_no_room_is_refused_and_not_accepted() {
 
     // A kill of what is refused is before anything.
     for moment in [Moment::Before, Moment::After, Moment::Amid] {
-        let mut kept = Kept::new(3, 0, Kills::new(vec![(0, moment)]));
+        let mut kept = with_room(3, 0, vec![(0, moment)]);
         assert_eq!(answer(&mut kept, order(0, 5)), What::Lost);
         assert_eq!(answer(&mut kept, order(1, 5)), What::Rejected(Reason::BookFull));
     }

@@ -6,6 +6,7 @@ use super::*;
 use crate::flow::Settings;
 use crate::order::{Action, Request};
 use crate::pipeline::Run;
+use crate::replay::PlainBook;
 
 const SETTINGS: Settings = Settings { requests: 20_000, symbols: 3, accounts: 40, gateways: 3, seed: 5 };
 
@@ -44,7 +45,7 @@ fn every_difference_is_named() {
     let table: [(Change, &str); 9] = [
         (|found, _| found.states[7] = State::Sent, "request 7: its gateway says not answered, the replay "),
         (|found, _| found.states.iter_mut().for_each(|state| *state = State::DeadLetter), "request 0: "),
-        (|found, _| found.quotes[1].last = None, "symbol 1: the last market data is "),
+        (|_, replay| replay.books[1] = PlainBook::default(), "symbol 1: the last market data is "),
         (|_, replay| replay.books.swap(0, 1), "symbol 0: "),
         (|_, replay| replay.positions[4].lots += 1, "account 1: what risk says of symbol 1 is not what the replay has"),
         (|_, replay| replay.positions[2].open[0] += 1, "account 0: what risk says of symbol 2 is not"),

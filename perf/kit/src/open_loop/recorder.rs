@@ -105,7 +105,13 @@ impl<T: Tally> Recorder<T> {
         }
     }
 
-    /// What was taken down: first that of the warm-up, then that of each second that was begun.
+    /// What was taken down so far: first that of the warm-up, then that of each second.
+    #[must_use]
+    pub fn intervals(&self) -> &[T] {
+        &self.intervals
+    }
+
+    /// The same, to keep.
     #[must_use]
     pub fn finish(self) -> Vec<T> {
         self.intervals
