@@ -10,7 +10,7 @@
 
 use crate::event::{END_OF_DAY_NS, Event, Kind, NANOSECONDS_A_SECOND, Side};
 use crate::live_orders::{LiveOrders, TICKS};
-use crate::random::SplitMix64;
+use hippodrome_examples::SplitMix64;
 
 /// Half past nine, when trading begins, in nanoseconds after midnight.
 const OPENING_NS: u64 = 34_200 * NANOSECONDS_A_SECOND;

@@ -18,7 +18,6 @@ mod lobster;
 mod outcome;
 mod pipeline;
 mod progress;
-mod random;
 mod reference;
 mod report;
 mod tracked;

@@ -15,8 +15,8 @@
 //! instrument counts against the engine.
 //!
 //! # How it works
-//! Each rate has an engine of its own. [`measure`](mod@measure) starts it, lets the [`sender`] drive a port or a feed
-//! [actor](actors), and goes through the [`arrivals`] once more to check that everything was handled. [`search`] decides
+//! Each rate has an engine of its own. [`measure`](mod@measure) starts it, lets a
+//! [sender](hippodrome_perf_kit::open_loop) drive a port or a feed [actor](actors), and goes through the arrivals once more to check that everything was handled. [`search`] decides
 //! which rates are measured and which is the knee, [`files`] and [`table`] write, and a page is made by [`report`].
 //!
 //! # How to use
@@ -28,14 +28,12 @@
 //! ```
 
 mod actors;
-mod arrivals;
 mod files;
 mod measure;
 mod message;
 mod point;
 mod recorder;
 mod search;
-mod sender;
 mod setup;
 mod table;
 mod work;
@@ -46,11 +44,10 @@ use std::time::Duration;
 
 use hippodrome::WaitStrategy;
 use hippodrome_perf_kit::Failure;
+use hippodrome_perf_kit::open_loop::{Length, Pattern};
 
-use self::arrivals::Pattern;
 use self::message::PAYLOADS;
 use self::point::Point;
-use self::recorder::Length;
 use self::search::MAX_RATE;
 use self::setup::{Setup, Topology, Wanted};
 use crate::report;

@@ -9,6 +9,7 @@
 pub mod allocator;
 pub mod cores;
 pub mod finish;
+pub mod open_loop;
 pub mod platform;
 pub mod raw;
 pub mod sample;

@@ -11,12 +11,11 @@ use std::hint::black_box;
 use std::sync::mpsc;
 
 use hippodrome::{Actor, ActorRef, Context};
+use hippodrome_perf_kit::open_loop::{Arrivals, Sender, Sent, Step};
 use hippodrome_perf_kit::token::digest;
 
-use super::arrivals::Arrivals;
-use super::message::Message;
+use super::message::{Message, taken};
 use super::recorder::{Record, Recorder};
-use super::sender::{Sender, Sent, Step};
 
 /// What actors tell the thread that waits for them.
 #[derive(Debug)]
@@ -94,7 +93,7 @@ pub(crate) struct Feed<const WORDS: usize> {
     to: ActorRef<Message<WORDS>>,
     arrivals: Arrivals,
     /// `None` before it was told to go.
-    sender: Option<Sender>,
+    sender: Option<Sender<Arrivals>>,
     news: mpsc::Sender<News>,
 }
 
@@ -114,7 +113,7 @@ impl<const WORDS: usize> Actor for Feed<WORDS> {
     fn handle(&mut self, _: Go, ctx: &mut Context<'_, Go>) {
         let now_ns = ctx.now_ns();
         let sender = self.sender.get_or_insert_with(|| Sender::new(self.arrivals.clone(), now_ns));
-        match sender.step(now_ns, |message| ctx.try_tell(self.to, message)) {
+        match sender.step(now_ns, |due_ns| taken(ctx.try_tell(self.to, Message::at(due_ns)))) {
             Step::Waiting => ctx.tell(ctx.me(), Go),
             Step::Ended(sent) => drop(self.news.send(News::Sent(sent))),
             Step::Refused => drop(self.news.send(News::Refused)),

@@ -5,15 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use hippodrome::{ActorRef, Clock, Engine, Handle, On, SystemClock};
 use hippodrome_affinity::{Pinned, Pinning};
+use hippodrome_perf_kit::open_loop::{Arrivals, Sender, Sent, Step};
 use hippodrome_perf_kit::token::digest;
 use hippodrome_perf_kit::{Failure, Found};
 
 use super::actors::{Feed, Go, Handled, Handler, News};
-use super::arrivals::Arrivals;
-use super::message::Message;
+use super::message::{Message, taken};
 use super::point::Point;
 use super::recorder::Recorder;
-use super::sender::{Sender, Sent, Step};
 use super::setup::{Setup, Topology};
 use super::work::Work;
 
@@ -133,7 +132,7 @@ fn send<const WORDS: usize>(
     let mut port = handle.port()?;
     let mut sender = Sender::new(arrivals, clock.now_ns());
     loop {
-        match sender.step(clock.now_ns(), |message| port.try_tell(to, message)) {
+        match sender.step(clock.now_ns(), |due_ns| taken(port.try_tell(to, Message::at(due_ns)))) {
             Step::Waiting => std::hint::spin_loop(),
             Step::Ended(sent) => return Ok(sent),
             Step::Refused => return Err(RunError::Refused.into()),

@@ -1,5 +1,8 @@
 //! What is sent: its own intended send time, and as much beside it as the payload is to have.
 
+use hippodrome::TryTellError;
+use hippodrome_perf_kit::open_loop::Taken;
+
 /// A message of `WORDS` times 8 bytes. The first word is the time at which it was to be sent; the others follow from it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Message<const WORDS: usize>([u64; WORDS]);
@@ -22,6 +25,12 @@ impl<const WORDS: usize> Message<WORDS> {
         Self([END; WORDS])
     }
 
+    /// The message that is to be sent at this time; the end for `None`.
+    #[inline(always)]
+    pub(crate) fn at(due_ns: Option<u64>) -> Self {
+        due_ns.map_or_else(Self::end, Self::due_at)
+    }
+
     /// When it was to be sent; `None` for the end.
     #[inline(always)]
     pub(crate) fn due_ns(&self) -> Option<u64> {
@@ -32,6 +41,16 @@ impl<const WORDS: usize> Message<WORDS> {
     #[inline(always)]
     pub(crate) fn sum(&self) -> u64 {
         self.0.iter().fold(0, |sum, word| sum.wrapping_add(*word))
+    }
+}
+
+/// What a [sender](hippodrome_perf_kit::open_loop::Sender) is to know of a tell.
+#[inline(always)]
+pub(crate) fn taken<M>(told: Result<(), TryTellError<M>>) -> Taken {
+    match told {
+        Ok(()) => Taken::Yes,
+        Err(TryTellError::Full(_)) => Taken::NoRoom,
+        Err(_) => Taken::Never,
     }
 }
 

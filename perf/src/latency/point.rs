@@ -3,11 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use hdrhistogram::Histogram;
+use hippodrome_perf_kit::open_loop::{Length, Sent, nanos};
 use hippodrome_perf_kit::raw::Bracket;
 use serde::Serialize;
 
-use super::recorder::{Length, Record, Times, nanos};
-use super::sender::Sent;
+use super::recorder::{Record, Times};
 use super::setup::Setup;
 
 /// A rate is saturated if the messages were handled at less than this share of the pace at which they were due.

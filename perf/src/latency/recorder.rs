@@ -1,20 +1,7 @@
-//! Where the handler writes down what it measures: preallocated histograms, one set for each second.
-//!
-//! A message belongs to the second in which it was due. The first set is of the warm-up.
-
-use std::time::Duration;
+//! Where the handler writes down what it measures: three histograms for each second.
 
 use hdrhistogram::Histogram;
-
-use super::arrivals::SECOND_NS;
-
-/// The longest time that is told apart from longer ones: no message can be later, as runs are short and cut off.
-const LONGEST_NS: u64 = 300 * SECOND_NS;
-
-/// An empty histogram of nanoseconds up to five minutes, exact to three digits.
-pub(crate) fn nanoseconds() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("the bounds are constants that are allowed")
-}
+use hippodrome_perf_kit::open_loop::{self, Length, Tally, nanoseconds};
 
 /// The three times of each message, in nanoseconds.
 #[derive(Clone, Debug)]
@@ -27,20 +14,16 @@ pub(crate) struct Times {
     pub(crate) handling_ns: Histogram<u64>,
 }
 
+impl Tally for Times {
+    fn in_memory() -> Self {
+        Self { latency_ns: Tally::in_memory(), waiting_ns: Tally::in_memory(), handling_ns: Tally::in_memory() }
+    }
+}
+
 impl Times {
     /// Without a message.
     pub(crate) fn new() -> Self {
         Self { latency_ns: nanoseconds(), waiting_ns: nanoseconds(), handling_ns: nanoseconds() }
-    }
-
-    /// Without a message, and with memory that has been written to: the first messages do not wait for pages.
-    fn in_memory() -> Self {
-        let mut times = Self::new();
-        for histogram in [&mut times.latency_ns, &mut times.waiting_ns, &mut times.handling_ns] {
-            histogram.saturating_record(LONGEST_NS);
-            histogram.reset();
-        }
-        times
     }
 
     #[inline(always)]
@@ -68,76 +51,29 @@ impl Times {
     }
 }
 
-/// How long a run is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Length {
-    /// What is not counted, at the beginning.
-    pub(crate) warm_up: Duration,
-    /// What is counted.
-    pub(crate) measured: Duration,
-}
-
-impl Length {
-    /// Both, in nanoseconds.
-    pub(crate) fn total_ns(self) -> u64 {
-        nanos(self.warm_up) + nanos(self.measured)
-    }
-}
-
-/// A duration that came from the command line: far under the 584 years that fit.
-pub(crate) fn nanos(duration: Duration) -> u64 {
-    duration.as_nanos() as u64
-}
-
 /// Takes down the times of messages, which come in the order of their due times.
 #[derive(Debug)]
 pub(crate) struct Recorder {
-    intervals: Vec<Times>,
-    current: usize,
-    /// When the current interval ends; 0 before the first message.
-    ends_ns: u64,
-    length: Length,
+    intervals: open_loop::Recorder<Times>,
     ended_ns: u64,
 }
 
 impl Recorder {
     /// Allocates everything, and writes to it.
     pub(crate) fn new(length: Length) -> Self {
-        let seconds = nanos(length.measured).div_ceil(SECOND_NS) as usize;
-        let intervals = (0..=seconds).map(|_| Times::in_memory()).collect();
-        Self { intervals, current: 0, ends_ns: 0, length, ended_ns: 0 }
+        Self { intervals: open_loop::Recorder::new(length), ended_ns: 0 }
     }
 
     /// Takes down a message that was due, and whose handling started and ended, at these times.
     #[inline(always)]
     pub(crate) fn record(&mut self, due_ns: u64, started_ns: u64, ended_ns: u64) {
-        if due_ns >= self.ends_ns {
-            self.advance(due_ns);
-        }
-        self.intervals[self.current].record(due_ns, started_ns, ended_ns);
+        self.intervals.due_at(due_ns).record(due_ns, started_ns, ended_ns);
         self.ended_ns = ended_ns;
-    }
-
-    /// Goes on to the interval of this time. The first message begins the first one.
-    #[cold]
-    fn advance(&mut self, due_ns: u64) {
-        if self.ends_ns == 0 {
-            self.ends_ns = due_ns + nanos(self.length.warm_up);
-        }
-        while due_ns >= self.ends_ns {
-            let is_last = self.current + 1 == self.intervals.len();
-            if is_last {
-                self.ends_ns = u64::MAX;
-                break;
-            }
-            self.current += 1;
-            self.ends_ns += SECOND_NS;
-        }
     }
 
     /// What was taken down.
     pub(crate) fn finish(self) -> Record {
-        Record { intervals: self.intervals, ended_ns: self.ended_ns }
+        Record { intervals: self.intervals.finish(), ended_ns: self.ended_ns }
     }
 }
 
@@ -152,10 +88,12 @@ pub(crate) struct Record {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
-    fn each_message_is_in_the_second_in_which_it_was_due() {
+    fn a_message_has_three_times_and_the_last_one_ends_the_record() {
         let length = Length { warm_up: Duration::from_millis(500), measured: Duration::from_millis(1_500) };
         let mut recorder = Recorder::new(length);
         let start_ns = 7_000;
@@ -169,13 +107,5 @@ mod tests {
         let mut all = Times::new();
         record.intervals.iter().for_each(|times| all.add(times));
         assert_eq!((all.latency_ns.max(), all.waiting_ns.max(), all.handling_ns.max()), (30, 10, 20));
-    }
-
-    #[test]
-    fn without_a_warm_up_nothing_is_in_its_interval() {
-        let length = Length { warm_up: Duration::ZERO, measured: Duration::from_secs(1) };
-        let mut recorder = Recorder::new(length);
-        recorder.record(5, 6, 7);
-        assert_eq!(recorder.finish().intervals.iter().map(Times::len).collect::<Vec<_>>(), [0, 1]);
     }
 }

@@ -5,11 +5,10 @@ use std::path::Path;
 use hippodrome::config::{Config, WorkerConfig};
 use hippodrome::{Clock, SystemClock, WaitStrategy};
 use hippodrome_affinity::{CoreId, allowed_cores};
+use hippodrome_perf_kit::open_loop::{Arrivals, Length, Pattern};
 use hippodrome_perf_kit::raw::{self, Bracket};
 use hippodrome_perf_kit::{Cores, Failure, on_core};
 
-use super::arrivals::{Arrivals, Pattern};
-use super::recorder::Length;
 use super::work::Work;
 
 /// Where the sender and the handler are.

@@ -3,12 +3,12 @@
 use std::fmt::Write;
 
 use hippodrome_perf_kit::Spread;
+use hippodrome_perf_kit::open_loop::CUT_OFF_NS;
 use hippodrome_perf_kit::raw::Bracket;
 
 use super::point::{KEPT_PACE, Point, Quantiles};
 use super::recorder::Times;
 use super::search::{KNEE_TIMES, base_p99_ns, knee};
-use super::sender::CUT_OFF_NS;
 use super::setup::{Setup, Topology};
 
 /// A message's three times: what each is called, and how to get at it.

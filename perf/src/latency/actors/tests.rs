@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hippodrome::{Engine, ManualClock, On};
+use hippodrome_perf_kit::open_loop::{Length, Pattern};
 
 use super::*;
-use crate::latency::arrivals::Pattern;
-use crate::latency::recorder::{Length, Times};
+use crate::latency::recorder::Times;
 
 /// A message each microsecond, for 20 ms.
 const LENGTH: Length = Length { warm_up: Duration::ZERO, measured: Duration::from_millis(20) };

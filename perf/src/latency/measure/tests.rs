@@ -5,10 +5,10 @@ use std::thread::sleep;
 
 use hippodrome::config::{Config, WorkerConfig};
 use hippodrome_perf_kit::Cores;
+use hippodrome_perf_kit::open_loop::{Length, Pattern};
 
 use super::*;
-use crate::latency::arrivals::Pattern;
-use crate::latency::recorder::{Length, Times};
+use crate::latency::recorder::Times;
 
 /// A short run whose threads are left to the scheduler, so that it needs no cores of its own.
 fn setup(topology: Topology, payload_bytes: u32) -> Setup {

@@ -3,11 +3,11 @@
 use std::str::FromStr;
 
 /// A second in nanoseconds.
-pub(crate) const SECOND_NS: u64 = 1_000_000_000;
+pub const SECOND_NS: u64 = 1_000_000_000;
 
 /// How the arrivals of one rate lie in time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Pattern {
+pub enum Pattern {
     /// All intervals are alike.
     #[default]
     Constant,
@@ -17,7 +17,9 @@ pub(crate) enum Pattern {
 }
 
 impl Pattern {
-    pub(crate) const fn name(self) -> &'static str {
+    /// What it is called on a command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Constant => "constant",
             Self::Poisson => "poisson",
@@ -28,7 +30,7 @@ impl Pattern {
 /// A text that names no [`Pattern`].
 #[derive(Debug, thiserror::Error)]
 #[error("arrivals {0:?}: allowed is constant or poisson")]
-pub(crate) struct UnknownPattern(String);
+pub struct UnknownPattern(String);
 
 impl FromStr for Pattern {
     type Err = UnknownPattern;
@@ -45,7 +47,7 @@ impl FromStr for Pattern {
 ///
 /// The times depend on nothing but what it was made of: a clone gives the same ones again.
 #[derive(Clone, Debug)]
-pub(crate) struct Arrivals {
+pub struct Arrivals {
     gaps: Gaps,
     next_ns: u64,
     end_ns: u64,
@@ -61,8 +63,9 @@ enum Gaps {
 }
 
 impl Arrivals {
-    /// Those of `rate` messages a second, for `length_ns`.
-    pub(crate) fn new(pattern: Pattern, rate: u64, seed: u64, length_ns: u64) -> Self {
+    /// Those of `rate` messages a second, which is at least one, for `length_ns`.
+    #[must_use]
+    pub fn new(pattern: Pattern, rate: u64, seed: u64, length_ns: u64) -> Self {
         let gaps = match pattern {
             Pattern::Constant => {
                 Gaps::Constant { whole_ns: SECOND_NS / rate, rest: SECOND_NS % rate, left_over: 0, rate }
@@ -72,11 +75,6 @@ impl Arrivals {
             }
         };
         Self { gaps, next_ns: 0, end_ns: length_ns }
-    }
-
-    /// When the run ends: every arrival is before.
-    pub(crate) fn end_ns(&self) -> u64 {
-        self.end_ns
     }
 }
 

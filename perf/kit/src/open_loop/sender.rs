@@ -7,13 +7,10 @@
 //! Where messages are due faster than they can be handled, the sender would be ever later. It gives up when it is
 //! [`CUT_OFF_NS`] late: what is on its way is bounded by the rings, and what is overdue by that time.
 
-use hippodrome::TryTellError;
-
-use super::arrivals::{Arrivals, SECOND_NS};
-use super::message::Message;
+use super::arrivals::SECOND_NS;
 
 /// A sender that is so late sends nothing more.
-pub(crate) const CUT_OFF_NS: u64 = SECOND_NS;
+pub const CUT_OFF_NS: u64 = SECOND_NS;
 
 /// How long the end of a run waits for room, after the last message.
 const PATIENCE_NS: u64 = 60 * SECOND_NS;
@@ -21,10 +18,21 @@ const PATIENCE_NS: u64 = 60 * SECOND_NS;
 /// The most messages that are sent before the clock is read again.
 const CHUNK: usize = 256;
 
+/// What became of something that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It was taken.
+    Yes,
+    /// There is no room for it: it is to be sent again, with the time at which it was due.
+    NoRoom,
+    /// The receiver is gone, or takes nothing any more.
+    Never,
+}
+
 /// What became of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub(crate) enum Step {
+pub enum Step {
     /// Nothing is due yet, there is no room, or a chunk was sent: go on.
     Waiting,
     /// All is sent, and the end behind it.
@@ -35,39 +43,39 @@ pub(crate) enum Step {
 
 /// What a sender has sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sent {
+pub struct Sent {
     /// When the first message was due.
-    pub(crate) start_ns: u64,
-    pub(crate) messages: u64,
+    pub start_ns: u64,
+    /// How many messages there were, the end not among them.
+    pub messages: u64,
     /// Whether there would have been more if it had not been too late.
-    pub(crate) is_cut_off: bool,
+    pub is_cut_off: bool,
 }
 
-/// Sends messages at their times.
+/// Sends messages at their times: `A` gives these in nanoseconds after the start, in rising order.
 #[derive(Debug)]
-pub(crate) struct Sender {
-    arrivals: Arrivals,
+pub struct Sender<A> {
+    arrivals: A,
     /// When the next message is due; `None` after the last one.
     due_ns: Option<u64>,
     sent: Sent,
+    /// When the end was first tried to be sent.
+    ended_ns: Option<u64>,
 }
 
-impl Sender {
+impl<A: Iterator<Item = u64>> Sender<A> {
     /// One whose first message is due at `start_ns`.
-    pub(crate) fn new(mut arrivals: Arrivals, start_ns: u64) -> Self {
+    pub fn new(mut arrivals: A, start_ns: u64) -> Self {
         let due_ns = arrivals.next().map(|at_ns| start_ns + at_ns);
-        Self { arrivals, due_ns, sent: Sent { start_ns, messages: 0, is_cut_off: false } }
+        Self { arrivals, due_ns, sent: Sent { start_ns, messages: 0, is_cut_off: false }, ended_ns: None }
     }
 
-    /// Sends what is due by now, up to a chunk; behind the last message, the end.
+    /// Sends what is due by now, up to a chunk: `send` is given the time at which each message was due, and `None` for
+    /// the end behind the last one.
     #[inline]
-    pub(crate) fn step<const WORDS: usize>(
-        &mut self,
-        now_ns: u64,
-        mut tell: impl FnMut(Message<WORDS>) -> Result<(), TryTellError<Message<WORDS>>>,
-    ) -> Step {
+    pub fn step(&mut self, now_ns: u64, mut send: impl FnMut(Option<u64>) -> Taken) -> Step {
         for _ in 0..CHUNK {
-            let Some(due_ns) = self.due_ns else { return self.end(now_ns, tell) };
+            let Some(due_ns) = self.due_ns else { return self.end(now_ns, send) };
             if due_ns > now_ns {
                 return Step::Waiting;
             }
@@ -76,10 +84,10 @@ impl Sender {
                 self.due_ns = None;
                 continue;
             }
-            match tell(Message::due_at(due_ns)) {
-                Ok(()) => self.sent.messages += 1,
-                Err(TryTellError::Full(_)) => return Step::Waiting,
-                Err(_) => return Step::Refused,
+            match send(Some(due_ns)) {
+                Taken::Yes => self.sent.messages += 1,
+                Taken::NoRoom => return Step::Waiting,
+                Taken::Never => return Step::Refused,
             }
             self.due_ns = self.arrivals.next().map(|at_ns| self.sent.start_ns + at_ns);
         }
@@ -87,39 +95,30 @@ impl Sender {
     }
 
     #[cold]
-    fn end<const WORDS: usize>(
-        &self,
-        now_ns: u64,
-        mut tell: impl FnMut(Message<WORDS>) -> Result<(), TryTellError<Message<WORDS>>>,
-    ) -> Step {
-        match tell(Message::end()) {
-            Ok(()) => Step::Ended(self.sent),
-            Err(TryTellError::Full(_)) if now_ns < self.sent.start_ns.saturating_add(self.give_up_ns()) => {
-                Step::Waiting
-            }
-            Err(_) => Step::Refused,
+    fn end(&mut self, now_ns: u64, mut send: impl FnMut(Option<u64>) -> Taken) -> Step {
+        let ended_ns = *self.ended_ns.get_or_insert(now_ns);
+        match send(None) {
+            Taken::Yes => Step::Ended(self.sent),
+            Taken::NoRoom if now_ns - ended_ns < PATIENCE_NS => Step::Waiting,
+            _ => Step::Refused,
         }
-    }
-
-    fn give_up_ns(&self) -> u64 {
-        self.arrivals.end_ns() + CUT_OFF_NS + PATIENCE_NS
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::latency::arrivals::Pattern;
+    use crate::open_loop::{Arrivals, Pattern};
 
-    fn sender(rate: u64, length_ns: u64) -> Sender {
+    fn sender(rate: u64, length_ns: u64) -> Sender<Arrivals> {
         Sender::new(Arrivals::new(Pattern::Constant, rate, 0, length_ns), 100)
     }
 
     /// Drives a sender against a receiver that takes everything.
-    fn step(sender: &mut Sender, now_ns: u64, received: &mut Vec<Option<u64>>) -> Step {
-        sender.step::<1>(now_ns, |message| {
-            received.push(message.due_ns());
-            Ok(())
+    fn step(sender: &mut Sender<Arrivals>, now_ns: u64, received: &mut Vec<Option<u64>>) -> Step {
+        sender.step(now_ns, |due_ns| {
+            received.push(due_ns);
+            Taken::Yes
         })
     }
 
@@ -141,13 +140,13 @@ mod tests {
         let mut received = Vec::new();
         let mut has_room = false;
         let ended = loop {
-            let step = sender.step::<1>(1_000, |message| {
+            let step = sender.step(1_000, |due_ns| {
                 has_room = !has_room;
                 if !has_room {
-                    return Err(TryTellError::Full(message));
+                    return Taken::NoRoom;
                 }
-                received.push(message.due_ns());
-                Ok(())
+                received.push(due_ns);
+                Taken::Yes
             });
             if step != Step::Waiting {
                 break step;
@@ -166,14 +165,14 @@ mod tests {
         assert_eq!(received, [Some(100), Some(100 + SECOND_NS), None]);
 
         let mut alone = Sender::new(Arrivals::new(Pattern::Constant, 1, 0, 1), 0);
-        assert_eq!(alone.step::<1>(0, |message| Err(TryTellError::Stopped(message))), Step::Refused);
+        assert_eq!(alone.step(0, |_| Taken::Never), Step::Refused);
     }
 
     #[test]
     fn an_end_that_finds_no_room_for_a_minute_is_refused() {
         let mut sender = Sender::new(Arrivals::new(Pattern::Constant, 1, 0, 0), 0);
-        assert_eq!(sender.step::<1>(PATIENCE_NS, |message| Err(TryTellError::Full(message))), Step::Waiting);
-        let late_ns = CUT_OFF_NS + PATIENCE_NS;
-        assert_eq!(sender.step::<1>(late_ns, |message| Err(TryTellError::Full(message))), Step::Refused);
+        assert_eq!(sender.step(7, |_| Taken::NoRoom), Step::Waiting);
+        assert_eq!(sender.step(6 + PATIENCE_NS, |_| Taken::NoRoom), Step::Waiting);
+        assert_eq!(sender.step(7 + PATIENCE_NS, |_| Taken::NoRoom), Step::Refused);
     }
 }

@@ -9,16 +9,18 @@ const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A SplitMix64 generator.
 #[derive(Clone, Debug)]
-pub(crate) struct SplitMix64(u64);
+pub struct SplitMix64(u64);
 
 impl SplitMix64 {
     /// A generator whose numbers follow from `seed` alone.
-    pub(crate) const fn new(seed: u64) -> Self {
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// The next 64 random bits.
-    pub(crate) fn next(&mut self) -> u64 {
+    #[expect(clippy::should_implement_trait, reason = "an endless row of numbers is no iterator that anybody needs")]
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(STEP);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -30,12 +32,12 @@ impl SplitMix64 {
     ///
     /// The high half of a product (Lemire, *Fast Random Integer Generation in an Interval*, 2019) without the step
     /// that rejects: the bias is below `bound` / 2^64.
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
     }
 
     /// True once in `times`, on average.
-    pub(crate) fn one_in(&mut self, times: u64) -> bool {
+    pub fn one_in(&mut self, times: u64) -> bool {
         self.below(times) == 0
     }
 
@@ -43,7 +45,7 @@ impl SplitMix64 {
     ///
     /// Minus the binary logarithm of a uniform number, with a straight line between the powers of two: its integer
     /// part is the count of leading zeros. The mean of that is 3/2, which the last step divides out.
-    pub(crate) fn exponential(&mut self, mean: u64) -> u64 {
+    pub fn exponential(&mut self, mean: u64) -> u64 {
         let bits = self.next() | 1;
         let zeros = bits.leading_zeros();
         // The 16 bits behind the leading one. None are left to take where it is the last bit of all.
