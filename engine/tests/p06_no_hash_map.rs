@@ -24,7 +24,7 @@ const WORDS: [&str; 12] = [
 ];
 
 /// Where a word may stand, and why.
-const ALLOWED: [(&str, &str, &str); 20] = [
+const ALLOWED: [(&str, &str, &str); 25] = [
     (
         "engine/src/deadlock/waits.rs",
         "Mutex",
@@ -57,6 +57,11 @@ const ALLOWED: [(&str, &str, &str); 20] = [
         "OnceLock",
         "what aborts a future: set where it is spawned, and read to cancel it",
     ),
+    ("toolkit/src/stream/feed.rs", "Mutex", "a wake in reserve, for a stream that sleeps and finds its way full"),
+    ("toolkit/src/stream/feed.rs", "OnceLock", "the stream to wake, set once, and read only when it sleeps"),
+    ("toolkit/src/stream/island.rs", "Mutex", "a stream's result, put there once at its end"),
+    ("toolkit/src/stream/running.rs", "Mutex", "as above; and what a stream is made of, as it is spawned"),
+    ("toolkit/src/stream/signal.rs", "OnceLock", "who is at a boundary's ends, set before the stream begins"),
 ];
 
 #[test]
