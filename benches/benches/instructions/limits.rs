@@ -63,6 +63,9 @@ pub(crate) const CLIENT: Limit = Limit { scenario: "client", ..BY_HAND };
 pub(crate) const LATEST: Limit = Limit { scenario: "latest", unit: "value, told and taken", instructions: 405.0 };
 pub(crate) const CONFLATED: Limit = Limit { scenario: "conflated", unit: "value that is replaced", instructions: 86.5 };
 
+pub(crate) const STREAM_FUSED: Limit = Limit { scenario: "stream_fused", unit: "element", instructions: 29.5 };
+pub(crate) const STREAM_ISLANDS: Limit = Limit { scenario: "stream_islands", unit: "element", instructions: 157.0 };
+
 /// All of them, in the order in which they are counted.
 pub(crate) const ALL: &[Limit] = &[
     FLOOD,
@@ -94,4 +97,6 @@ pub(crate) const ALL: &[Limit] = &[
     CLIENT,
     LATEST,
     CONFLATED,
+    STREAM_FUSED,
+    STREAM_ISLANDS,
 ];
