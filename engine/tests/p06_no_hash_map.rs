@@ -101,7 +101,7 @@ fn hash_maps_and_locks_stand_only_where_the_list_has_them() {
             );
         }
     }
-    for (path, word, _) in ALLOWED {
+    for (path, word, _) in ALLOWED.iter().copied() {
         let source = sources.iter().find(|source| source.path == path);
         assert!(
             source.is_some_and(|source| source.has_word(word)),
