@@ -49,10 +49,8 @@ impl Actor for Journal {
         }
     }
 
-    fn handle_batch(&mut self, mut batch: Batch<'_, Entry>) {
-        while let Some(entry) = batch.next() {
-            self.handle(entry, &mut batch.context());
-        }
+    fn handle_batch(&mut self, first: Entry, rest: Batch<'_, Entry>) {
+        rest.for_each_behind(first, |entry, ctx| self.handle(entry, ctx));
         self.write();
     }
 }

@@ -42,39 +42,16 @@ pub trait Actor: 'static {
     /// Handles one message. It runs on the actor's worker and must not wait for anything.
     fn handle(&mut self, msg: Self::Msg, ctx: &mut Context<'_, Self::Msg>);
 
-    /// Handles messages of the run that is at hand. An actor that writes to a file or a socket takes them all, and
-    /// flushes at the end of the batch.
+    /// Handles a message, and those of the run behind it that it takes. An actor that writes to a file or a socket takes all
+    /// of them, and flushes at the end of the batch.
     ///
-    /// What is not taken stays where it is and comes in the next batch; the first message is lost if none is taken. As it
-    /// is provided, it hands the first message to [`handle`](Self::handle): to override it costs a message nothing more.
+    /// What is not taken stays where it is and comes in the next batch. As it is provided, it calls
+    /// [`handle`](Self::handle) and takes nothing: to have the choice costs a message nothing.
     ///
-    /// # Examples
-    /// ```
-    /// use hippodrome::{Actor, Batch, Context};
-    ///
-    /// struct Journal {
-    ///     rows: Vec<u64>,
-    ///     commits: u64,
-    /// }
-    ///
-    /// impl Actor for Journal {
-    ///     type Msg = u64;
-    ///     fn handle(&mut self, row: u64, _ctx: &mut Context<'_, u64>) {
-    ///         self.rows.push(row);
-    ///     }
-    ///     fn handle_batch(&mut self, mut batch: Batch<'_, u64>) {
-    ///         while let Some(row) = batch.next() {
-    ///             self.handle(row, &mut batch.context());
-    ///         }
-    ///         self.commits += 1;
-    ///     }
-    /// }
-    /// ```
+    /// [`Batch::for_each_behind`] has an example.
     #[inline(always)]
-    fn handle_batch(&mut self, batch: Batch<'_, Self::Msg>) {
-        if let Some((message, mut ctx)) = batch.into_first() {
-            self.handle(message, &mut ctx);
-        }
+    fn handle_batch(&mut self, first: Self::Msg, mut rest: Batch<'_, Self::Msg>) {
+        self.handle(first, &mut rest.context());
     }
 
     /// Called once before the first message, and again after each restart.

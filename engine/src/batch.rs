@@ -2,25 +2,27 @@
 //! worker in between.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use crate::context::Context;
 use crate::core::Core;
 
-/// The messages at hand for one actor; see [`Actor::handle_batch`](crate::Actor::handle_batch).
+/// What is at hand for one actor behind the message that it is given; see
+/// [`Actor::handle_batch`](crate::Actor::handle_batch).
 ///
-/// They lie where they were sent to, in the worker's ring, the lane or the private mailbox: each is moved out when it is
-/// taken. So a batch is as long as the run of messages to this actor that has come, up to the worker's slice
+/// The messages lie where they were sent to, in the worker's ring, the lane or the private mailbox: each is moved out when
+/// it is taken. So a batch is as long as the run of messages to this actor that has come, up to the worker's slice
 /// (`turn_budget`, `lane_budget`): messages of other actors in between end it, and what comes through a
 /// [`Handle`](crate::Handle) comes by itself.
 pub struct Batch<'a, M> {
-    first: Option<M>,
     core: &'a mut Core,
+    message: PhantomData<fn(M)>,
 }
 
 impl<'a, M: Send + 'static> Batch<'a, M> {
     #[inline(always)]
-    pub(crate) fn new(first: M, core: &'a mut Core) -> Self {
-        Self { first: Some(first), core }
+    pub(crate) fn new(core: &'a mut Core) -> Self {
+        Self { core, message: PhantomData }
     }
 
     /// Takes the next message; `None` at the end of the batch. From then on the message is handled: if the actor panics,
@@ -28,18 +30,48 @@ impl<'a, M: Send + 'static> Batch<'a, M> {
     #[expect(clippy::should_implement_trait, reason = "an iterator would keep the context from its user")]
     #[inline]
     pub fn next(&mut self) -> Option<M> {
-        self.first.take().or_else(|| self.core.take_next())
+        self.core.take_next()
+    }
+
+    /// Takes all that is left, and hands it out one by one behind `first`.
+    ///
+    /// # Examples
+    /// ```
+    /// use hippodrome::{Actor, Batch, Context};
+    ///
+    /// struct Journal {
+    ///     rows: Vec<u64>,
+    ///     commits: u64,
+    /// }
+    ///
+    /// impl Actor for Journal {
+    ///     type Msg = u64;
+    ///     fn handle(&mut self, row: u64, _ctx: &mut Context<'_, u64>) {
+    ///         self.rows.push(row);
+    ///     }
+    ///     fn handle_batch(&mut self, first: u64, rest: Batch<'_, u64>) {
+    ///         rest.for_each_behind(first, |row, ctx| self.handle(row, ctx));
+    ///         self.commits += 1;
+    ///     }
+    /// }
+    /// ```
+    #[inline]
+    pub fn for_each_behind(mut self, first: M, mut handle: impl FnMut(M, &mut Context<'_, M>)) {
+        handle(first, &mut self.context());
+        while let Some(next) = self.next() {
+            handle(next, &mut self.context());
+        }
     }
 
     /// Whether the batch has no more messages: the moment to commit what it was about. Costs three compares.
     #[inline]
     #[must_use]
     pub fn is_over(&mut self) -> bool {
-        self.first.is_none() && self.core.is_end_of_slice()
+        self.core.is_end_of_slice()
     }
 
-    /// Hands the first message on alone, as a batch of one: for what stands around an actor and does something around each
-    /// of its messages. The others come in batches of their own.
+    /// Lets `handle` have a batch that is over, though this one may not be: for what stands around an actor and does
+    /// something around each of its messages. The others come in batches of their own.
     ///
     /// # Examples
     /// ```
@@ -56,30 +88,23 @@ impl<'a, M: Send + 'static> Batch<'a, M> {
     ///     fn handle(&mut self, msg: A::Msg, ctx: &mut Context<'_, A::Msg>) {
     ///         self.actor.handle(msg, ctx);
     ///     }
-    ///     fn handle_batch(&mut self, batch: Batch<'_, A::Msg>) {
-    ///         batch.first_alone(|first| self.actor.handle_batch(first));
+    ///     fn handle_batch(&mut self, first: A::Msg, rest: Batch<'_, A::Msg>) {
+    ///         rest.withheld(|none| self.actor.handle_batch(first, none));
     ///         self.handled += 1;
     ///     }
     /// }
     /// ```
     #[inline(always)]
-    pub fn first_alone(self, handle: impl FnOnce(Batch<'_, M>)) {
-        let Self { first, core } = self;
-        let limit = core.end_slice();
-        handle(Batch { first, core });
-        core.resume_slice(limit);
+    pub fn withheld(self, handle: impl FnOnce(Batch<'_, M>)) {
+        let limit = self.core.end_slice();
+        handle(Batch::new(self.core));
+        self.core.resume_slice(limit);
     }
 
     /// The worker, as in [`Actor::handle`](crate::Actor::handle).
     #[inline(always)]
     pub fn context(&mut self) -> Context<'_, M> {
         Context::new(self.core)
-    }
-
-    /// The first message and the context, for an actor that handles messages one at a time.
-    #[inline(always)]
-    pub(crate) fn into_first(self) -> Option<(M, Context<'a, M>)> {
-        Some((self.first?, Context::new(self.core)))
     }
 }
 

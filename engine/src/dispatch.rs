@@ -246,7 +246,7 @@ pub(crate) unsafe fn run_actor<A: Actor, I: Instrument>(core: &mut Core, _head: 
         // SAFETY: the caller or the end of this loop has set the head of a cell of this type with a state, and nobody
         // changes it during a run. No other method of an actor is on the stack.
         let state = unsafe { Body::<A>::state(core.current.head.unwrap_unchecked()) };
-        state.handle_batch(Batch::new(message, core));
+        state.handle_batch(message, Batch::new(core));
         I::after_message(core);
         if core.counters.handled >= core.limit || core.reader.cursor == core.reader_end() {
             return;

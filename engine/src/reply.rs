@@ -68,17 +68,7 @@ impl<T: Send + 'static> Reply<T> {
     pub(crate) fn send_from(self, core: &mut Core, value: T) {
         match self.into_route() {
             Route::Actor(home, key) => core.send_answer(home, key, value),
-            Route::Outside(sender) => {
-                // The waker of who asked is no code of the actor that answers.
-                match catch_unwind(AssertUnwindSafe(|| sender.send(value))) {
-                    Ok(Ok(())) => {}
-                    Ok(Err(value)) => {
-                        let to = Address { home: core.home, tag: Tag::WORKER };
-                        core.bury(to, value, DeadLetterReason::LateReply);
-                    }
-                    Err(panic) => core.count_contained(panic),
-                }
-            }
+            Route::Outside(sender) => core.send_answer_outside(sender, value),
             Route::Nowhere => {}
         }
     }
@@ -106,15 +96,28 @@ impl<T: Send + 'static> Reply<T> {
 }
 
 impl<T: Send + 'static> Drop for Reply<T> {
+    #[inline]
     fn drop(&mut self) {
-        match std::mem::replace(&mut self.route, Route::Nowhere) {
-            Route::Actor(home, key) => match polled() {
+        if !matches!(self.route, Route::Nowhere) {
+            std::mem::replace(&mut self.route, Route::Nowhere).close();
+        }
+    }
+}
+
+impl<T: Send + 'static> Route<T> {
+    /// Tells who asked that there is no answer. Out of line: every handler of a message with a reply in it has the drop of
+    /// one, and few ever run it.
+    #[cold]
+    #[inline(never)]
+    fn close(self) {
+        match self {
+            Self::Actor(home, key) => match polled() {
                 Some(orphans) => orphans.push(home, key),
                 None => crate::shared::close_ask(home, key),
             },
             // A sender closes its own channel. If the waker of who asked panics, that must not meet another panic, of the
             // actor that had the reply in its hand.
-            Route::Outside(sender) => {
+            Self::Outside(sender) => {
                 let panics = contained(|| drop(sender));
                 if panics > 0
                     && let Some(orphans) = polled()
@@ -122,7 +125,7 @@ impl<T: Send + 'static> Drop for Reply<T> {
                     orphans.count_panics(panics);
                 }
             }
-            Route::Nowhere => {}
+            Self::Nowhere => {}
         }
     }
 }
@@ -182,6 +185,20 @@ impl Orphans {
 }
 
 impl Core {
+    /// Gives an answer to a thread or a future. Its waker is no code of the actor that answers. Out of line, so that
+    /// handlers which answer other actors are short.
+    #[inline(never)]
+    fn send_answer_outside<T: Send + 'static>(&mut self, sender: oneshot::Sender<T>, value: T) {
+        match catch_unwind(AssertUnwindSafe(|| sender.send(value))) {
+            Ok(Ok(())) => {}
+            Ok(Err(value)) => {
+                let to = Address { home: self.home, tag: Tag::WORKER };
+                self.bury(to, value, DeadLetterReason::LateReply);
+            }
+            Err(panic) => self.count_contained(panic),
+        }
+    }
+
     /// Sends an answer to the worker of the actor that asked. Answers have reserved room.
     #[inline]
     fn send_answer<T: Send + 'static>(&mut self, home: Home, key: AskKey, value: T) {

@@ -55,19 +55,19 @@ impl Actor for Gatherer {
         }
     }
 
-    fn handle_batch(&mut self, mut batch: Batch<'_, Order>) {
+    fn handle_batch(&mut self, first: Order, mut rest: Batch<'_, Order>) {
         self.batches.lock().push(Vec::new());
-        let mut was_over = false;
-        while let Some(order) = batch.next() {
-            assert!(!was_over, "a message came after the end");
+        let mut next = Some(first);
+        while let Some(order) = next {
             let leaves = matches!(order, Order::Leave(_));
-            self.handle(order, &mut batch.context());
-            was_over = batch.is_over();
+            self.handle(order, &mut rest.context());
             if leaves {
                 return;
             }
+            let is_over = rest.is_over();
+            next = rest.next();
+            assert_eq!(is_over, next.is_none(), "the end is known before it comes");
         }
-        assert!(was_over, "the end was not announced");
     }
 }
 
@@ -175,8 +175,8 @@ impl Actor for OneByOne {
         self.0.handle(order, ctx);
     }
 
-    fn handle_batch(&mut self, batch: Batch<'_, Order>) {
-        batch.first_alone(|first| self.0.handle_batch(first));
+    fn handle_batch(&mut self, first: Order, rest: Batch<'_, Order>) {
+        rest.withheld(|none| self.0.handle_batch(first, none));
     }
 }
 

@@ -6,7 +6,7 @@ use common::source::{all_sources, sources};
 
 /// The files of the engine and of the affinity crate that may contain unsafe code. The rings are made of it. All others,
 /// such as the configuration, the wheel, the mailboxes, the names, the worker's waiting and the hosts, do without.
-const UNSAFE: [&str; 19] = [
+const UNSAFE: &[&str] = &[
     "affinity/src/linux.rs",
     "affinity/src/memory.rs",
     "engine/src/asks.rs",

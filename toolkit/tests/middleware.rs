@@ -136,10 +136,8 @@ impl Actor for Batching {
         self.0.send("one").unwrap();
     }
 
-    fn handle_batch(&mut self, mut batch: Batch<'_, u64>) {
-        while batch.next().is_some() {
-            self.0.send("one of a batch").unwrap();
-        }
+    fn handle_batch(&mut self, first: u64, rest: Batch<'_, u64>) {
+        rest.for_each_behind(first, |_, _| self.0.send("one of a batch").unwrap());
     }
 }
 

@@ -330,10 +330,8 @@ impl Actor for Batcher {
         panic!("it takes batches");
     }
 
-    fn handle_batch(&mut self, mut batch: Batch<'_, Job>) {
-        while let Some(job) = batch.next() {
-            self.0.handled(batch.context().me().address(), &job);
-        }
+    fn handle_batch(&mut self, first: Job, rest: Batch<'_, Job>) {
+        rest.for_each_behind(first, |job, ctx| self.0.handled(ctx.me().address(), &job));
     }
 }
 

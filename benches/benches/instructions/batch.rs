@@ -29,10 +29,8 @@ impl Actor for Gatherer {
         self.digest = digest(self.digest, token.value());
     }
 
-    fn handle_batch(&mut self, mut batch: Batch<'_, Token>) {
-        while let Some(token) = batch.next() {
-            self.handle(token, &mut batch.context());
-        }
+    fn handle_batch(&mut self, first: Token, rest: Batch<'_, Token>) {
+        rest.for_each_behind(first, |token, ctx| self.handle(token, ctx));
         if self.received == WARM_UP + UNITS {
             self.found.set(self.digest);
         }

@@ -389,11 +389,12 @@ impl<const N: usize> Actor for Node<N> {
     }
 
     /// Every other actor takes a part of what is at hand, or all of it.
-    fn handle_batch(&mut self, mut batch: Batch<'_, Msg<N>>) {
-        let most = if self.node.is_multiple_of(2) { 1 + self.random.below(BATCH_MOST) } else { 1 };
-        for _ in 0..most {
-            let Some(message) = batch.next() else { return };
-            self.handle(message, &mut batch.context());
+    fn handle_batch(&mut self, first: Msg<N>, mut rest: Batch<'_, Msg<N>>) {
+        let more = if self.node.is_multiple_of(2) { self.random.below(BATCH_MOST) } else { 0 };
+        self.handle(first, &mut rest.context());
+        for _ in 0..more {
+            let Some(next) = rest.next() else { return };
+            self.handle(next, &mut rest.context());
         }
     }
 

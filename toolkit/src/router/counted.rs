@@ -78,9 +78,9 @@ impl<A: Actor> Actor for Counted<A> {
 
     /// One message at a time, so that each is counted when it was handled.
     #[inline]
-    fn handle_batch(&mut self, batch: Batch<'_, A::Msg>) {
+    fn handle_batch(&mut self, first: A::Msg, rest: Batch<'_, A::Msg>) {
         let _handled = Handled(&self.load);
-        batch.first_alone(|first| self.actor.handle_batch(first));
+        rest.withheld(|none| self.actor.handle_batch(first, none));
     }
 
     fn started(&mut self, ctx: &mut Context<'_, A::Msg>) {
