@@ -38,6 +38,38 @@ impl<'a, M: Send + 'static> Batch<'a, M> {
         self.first.is_none() && self.core.is_end_of_slice()
     }
 
+    /// Hands the first message on alone, as a batch of one: for what stands around an actor and does something around each
+    /// of its messages. The others come in batches of their own.
+    ///
+    /// # Examples
+    /// ```
+    /// use hippodrome::{Actor, Batch, Context};
+    ///
+    /// /// Counts what another actor handles.
+    /// struct Counted<A> {
+    ///     actor: A,
+    ///     handled: u64,
+    /// }
+    ///
+    /// impl<A: Actor> Actor for Counted<A> {
+    ///     type Msg = A::Msg;
+    ///     fn handle(&mut self, msg: A::Msg, ctx: &mut Context<'_, A::Msg>) {
+    ///         self.actor.handle(msg, ctx);
+    ///     }
+    ///     fn handle_batch(&mut self, batch: Batch<'_, A::Msg>) {
+    ///         batch.first_alone(|first| self.actor.handle_batch(first));
+    ///         self.handled += 1;
+    ///     }
+    /// }
+    /// ```
+    #[inline(always)]
+    pub fn first_alone(self, handle: impl FnOnce(Batch<'_, M>)) {
+        let Self { first, core } = self;
+        let limit = core.end_slice();
+        handle(Batch { first, core });
+        core.resume_slice(limit);
+    }
+
     /// The worker, as in [`Actor::handle`](crate::Actor::handle).
     #[inline(always)]
     pub fn context(&mut self) -> Context<'_, M> {

@@ -165,6 +165,56 @@ fn a_slice_ends_a_batch() {
     assert!(batches.len() >= 3 && batches.iter().all(|batch| batch.len() <= 10), "{batches:?}");
 }
 
+/// Hands each message to another actor alone.
+struct OneByOne(Gatherer);
+
+impl Actor for OneByOne {
+    type Msg = Order;
+
+    fn handle(&mut self, order: Order, ctx: &mut Context<'_, Order>) {
+        self.0.handle(order, ctx);
+    }
+
+    fn handle_batch(&mut self, batch: Batch<'_, Order>) {
+        batch.first_alone(|first| self.0.handle_batch(first));
+    }
+}
+
+#[test]
+fn what_stands_around_an_actor_can_give_it_batches_of_one() {
+    let mut host = host();
+    let (handle, batches) = (host.handle(), Batches::default());
+    let gathers = batches.clone();
+    let restart = Restart::up_to(3, Duration::from_secs(60));
+    let make = move || OneByOne(Gatherer::new(&gathers));
+    let actor = handle.spawn(Props::on(On::Worker(0)).restart(restart), make).unwrap();
+    settle(&mut host);
+    let orders = [Order::Note(1), Order::Note(2), Order::Panic, Order::Note(3), Order::StopSelf, Order::Note(4)];
+    send_together(&mut host, orders.into_iter().map(|order| (actor, order)).collect());
+    settle(&mut host);
+    // The two empty ones are that of the panic and that of the stop, which ends the run at once.
+    assert_eq!(*batches.lock(), [vec![1], vec![2], vec![], vec![3], vec![]]);
+    let dead = host.stats().dead_letters();
+    assert_eq!((dead.get(DeadLetterReason::Panicked), dead.get(DeadLetterReason::Stopped)), (1, 1));
+}
+
+/// It costs the others no turn: the worker goes on where it was.
+#[test]
+fn a_batch_of_one_ends_no_slice() {
+    let mut host = host();
+    let (handle, batches) = (host.handle(), Batches::default());
+    let gathers = batches.clone();
+    let actor = handle.spawn(On::Worker(0), move || OneByOne(Gatherer::new(&gathers))).unwrap();
+    settle(&mut host);
+    let turns = |host: &mut Host| host.stats().workers[0].turns;
+    send_together(&mut host, (0..100).map(|number| (actor, Order::Note(number))).collect());
+    let before = turns(&mut host);
+    settle(&mut host);
+    assert_eq!(batches.lock().len(), 100);
+    let took = turns(&mut host) - before;
+    assert!(took < 10, "{took} turns for a hundred messages");
+}
+
 #[test]
 fn a_panic_loses_the_message_in_hand_and_no_other() {
     let mut host = host();

@@ -3,7 +3,7 @@
 //! # What
 //! A [`Group`] is a list of actors that take the same messages. Whoever knows it joins actors to it and takes them out,
 //! from anywhere; one that stops leaves by itself. A [`Publisher`] sends a message to every member, and a
-//! [`Router`](crate::router::Router) over the group sends each to one of them.
+//! [`Router`] over the group sends each to one of them.
 //!
 //! # Trade-offs
 //! Members are told one by one: a group of a hundred costs a hundred tells and clones. Where most are told what few want

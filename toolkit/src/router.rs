@@ -249,6 +249,7 @@ impl<M: Send + 'static, S: Strategy<M>> Router<M, S> {
     #[cold]
     #[inline(never)]
     fn refuse(&self, sender: &mut impl Sender, message: [M; 1]) {
+        // There is one before there are routers.
         if let Some(owner) = self.view.list().owner() {
             let [message] = message;
             sender.dead_letter(owner, message, DeadLetterReason::Refused);

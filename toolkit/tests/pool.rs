@@ -10,8 +10,8 @@ use std::time::Duration;
 use common::{Job, Ledger, PATIENCE, eventually};
 use hippodrome::sim::{Builder, Faults, Sim, explore, explore_with};
 use hippodrome::{
-    Actor, Backoff, Context, DeadLetterReason, Engine, MailboxSpec, On, Overflow, Props, Restart, Stop, SystemEvent,
-    from_fn,
+    Actor, Backoff, Batch, Context, DeadLetterReason, Engine, MailboxSpec, On, Overflow, Props, Restart, Stop,
+    SystemEvent, from_fn,
 };
 use hippodrome_toolkit::router::{
     ConsistentHashing, LeastLoaded, Pool, PoolMessage, PoolRef, Random, RoundRobin, Router, Strategy,
@@ -53,6 +53,21 @@ fn a_pool_is_spread_over_the_workers_and_is_refused_before_it_starts() {
     assert_eq!(on, [0, 0, 1, 1, 2, 2]);
     routees.iter().for_each(|routee| assert_eq!(ledger.share(routee.address()), 10));
     assert_eq!(sim.stats().dead_letters().get(DeadLetterReason::Refused), 1);
+}
+
+#[test]
+fn senders_that_had_their_routers_before_the_pool_started_begin_at_different_routees() {
+    let mut sim = Sim::new(2);
+    let (ledger, handle) = (Ledger::default(), sim.handle());
+    let worker = ledger.clone();
+    let pool = Pool::of(4, RoundRobin::default()).spawn(&handle, move || worker.worker()).unwrap();
+    let routers: Vec<_> = (0..4).map(|_| pool.router()).collect();
+    sim.run_until_idle().unwrap();
+    for (sender, mut router) in (0..).zip(routers) {
+        router.tell(&mut &handle, ledger.job(sender, 0));
+    }
+    sim.run_until_idle().unwrap();
+    routees(&pool).iter().for_each(|routee| assert_eq!(ledger.share(routee.address()), 1));
 }
 
 /// On one worker nothing can overtake what was sent before.
@@ -302,6 +317,37 @@ fn a_message_that_panics_its_routee_is_no_longer_in_flight() {
     [true, false, true, false].into_iter().for_each(|fails| router.tell(&mut &handle, fails));
     sim.run_until_idle().unwrap();
     assert_eq!(sim.stats().dead_letters().get(DeadLetterReason::Panicked), 2);
+    assert!(router.routees().iter().all(|routee| routee.in_flight() == 0), "{:?}", router.routees());
+}
+
+/// Handles its messages by batches alone.
+struct Batcher(Ledger);
+
+impl Actor for Batcher {
+    type Msg = Job;
+
+    fn handle(&mut self, _job: Job, _ctx: &mut Context<'_, Job>) {
+        panic!("it takes batches");
+    }
+
+    fn handle_batch(&mut self, mut batch: Batch<'_, Job>) {
+        while let Some(job) = batch.next() {
+            self.0.handled(batch.context().me().address(), &job);
+        }
+    }
+}
+
+#[test]
+fn a_routee_that_is_counted_gets_its_batches_and_none_stays_in_flight() {
+    let mut sim = Sim::new(10);
+    let (ledger, handle) = (Ledger::default(), sim.handle());
+    let worker = ledger.clone();
+    let pool = Pool::of(3, LeastLoaded::default()).spawn(&handle, move || Batcher(worker.clone())).unwrap();
+    sim.run_until_idle().unwrap();
+    let mut router = pool.router();
+    (0..30).for_each(|number| router.tell(&mut &handle, ledger.job(0, number)));
+    sim.run_until_idle().unwrap();
+    assert_eq!((ledger.handled_count(), ledger.dropped()), (30, 30));
     assert!(router.routees().iter().all(|routee| routee.in_flight() == 0), "{:?}", router.routees());
 }
 

@@ -65,7 +65,7 @@ impl Machine for Turnstile {
     fn handle(&mut self, state: &mut State, token: Token, ctx: &mut Context<'_, Token>) -> Transition<State> {
         self.0.handle(token, ctx);
         match state {
-            State::Locked if token.payload[0] % 16 == 0 => Transition::Goto(State::Unlocked),
+            State::Locked if token.payload[0].is_multiple_of(16) => Transition::Goto(State::Unlocked),
             State::Unlocked if token.payload[0] % 16 == 8 => Transition::Goto(State::Locked),
             _ => Transition::Stay,
         }

@@ -40,14 +40,11 @@ pub(crate) const IN_TURN: Limit = Limit { scenario: "in_turn", unit: "message", 
 pub(crate) const ROUND_ROBIN: Limit = Limit { scenario: "round_robin", unit: "message", instructions: 88.0 };
 pub(crate) const RANDOM: Limit = Limit { scenario: "random", unit: "message", instructions: 88.0 };
 pub(crate) const HASHING: Limit = Limit { scenario: "hashing", unit: "message", instructions: 105.5 };
-pub(crate) const LEAST_LOAD: Limit = Limit { scenario: "least_load", unit: "message", instructions: 227.5 };
+pub(crate) const LEAST_LOAD: Limit = Limit { scenario: "least_load", unit: "message", instructions: 232.5 };
 
 /// A router in turn or at random adds at most 30% to a tell: beside the same sinks told in turn by hand.
 const _: () = assert!(ROUND_ROBIN.instructions <= 1.3 * IN_TURN.instructions / 1.03);
 const _: () = assert!(RANDOM.instructions <= 1.3 * IN_TURN.instructions / 1.03);
-
-pub(crate) const STREAM_FUSED: Limit = Limit { scenario: "stream_fused", unit: "element", instructions: 29.5 };
-pub(crate) const STREAM_ISLANDS: Limit = Limit { scenario: "stream_islands", unit: "element", instructions: 157.0 };
 
 /// Beside its limit it is held to what `flood` costs in the same run.
 pub(crate) const MIDDLEWARE: Limit = Limit { scenario: "middleware", unit: "message", instructions: 45.0 };
@@ -65,6 +62,9 @@ pub(crate) const CLIENT: Limit = Limit { scenario: "client", ..BY_HAND };
 
 pub(crate) const LATEST: Limit = Limit { scenario: "latest", unit: "value, told and taken", instructions: 405.0 };
 pub(crate) const CONFLATED: Limit = Limit { scenario: "conflated", unit: "value that is replaced", instructions: 86.5 };
+
+pub(crate) const STREAM_FUSED: Limit = Limit { scenario: "stream_fused", unit: "element", instructions: 29.5 };
+pub(crate) const STREAM_ISLANDS: Limit = Limit { scenario: "stream_islands", unit: "element", instructions: 157.0 };
 
 /// All of them, in the order in which they are counted.
 pub(crate) const ALL: &[Limit] = &[
@@ -85,8 +85,6 @@ pub(crate) const ALL: &[Limit] = &[
     RANDOM,
     HASHING,
     LEAST_LOAD,
-    STREAM_FUSED,
-    STREAM_ISLANDS,
     MIDDLEWARE,
     DEADLINE,
     RATE_LIMIT,
@@ -99,4 +97,6 @@ pub(crate) const ALL: &[Limit] = &[
     CLIENT,
     LATEST,
     CONFLATED,
+    STREAM_FUSED,
+    STREAM_ISLANDS,
 ];

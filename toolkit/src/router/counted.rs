@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use hippodrome::{Actor, Context};
+use hippodrome::{Actor, Batch, Context};
 
 /// A count on lines of its own: processors fetch them in pairs.
 #[derive(Debug, Default)]
@@ -74,6 +74,13 @@ impl<A: Actor> Actor for Counted<A> {
     fn handle(&mut self, msg: A::Msg, ctx: &mut Context<'_, A::Msg>) {
         let _handled = Handled(&self.load);
         self.actor.handle(msg, ctx);
+    }
+
+    /// One message at a time, so that each is counted when it was handled.
+    #[inline]
+    fn handle_batch(&mut self, batch: Batch<'_, A::Msg>) {
+        let _handled = Handled(&self.load);
+        batch.first_alone(|first| self.actor.handle_batch(first));
     }
 
     fn started(&mut self, ctx: &mut Context<'_, A::Msg>) {

@@ -315,7 +315,7 @@ where
         };
         self.routees.remove(found);
         match self.replace_after {
-            None => self.size.store(self.routees.len(), Ordering::Relaxed),
+            None => self.size.store(self.size.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed),
             Some(_) if terminated.reason == StopReason::Shutdown => {}
             Some(wait) if wait.is_zero() => self.fill(ctx),
             Some(wait) => self.fill_after(wait, ctx),

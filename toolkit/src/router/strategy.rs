@@ -67,8 +67,13 @@ impl<M> Strategy<M> for RoundRobin {
     }
 
     fn changed(&mut self, routees: &Routees<M>) {
-        self.next %= routees.as_slice().len().max(1);
+        self.next = within(self.next, routees);
     }
+}
+
+/// A place in the list that stands for this one, which may be beyond its end; kept as it is while there are no routees yet.
+fn within<M>(place: usize, routees: &Routees<M>) -> usize {
+    place.checked_rem(routees.as_slice().len()).unwrap_or(place)
 }
 
 /// Any of the routees, each as likely as the others.
@@ -161,7 +166,7 @@ impl<M> Strategy<M> for LeastLoaded {
     }
 
     fn changed(&mut self, routees: &Routees<M>) {
-        self.first %= routees.as_slice().len().max(1);
+        self.first = within(self.first, routees);
     }
 
     fn counts(&self) -> bool {
