@@ -20,13 +20,13 @@ pub(crate) enum Moment {
 pub(crate) struct Kills {
     /// When the next one is due; `u64::MAX` for never.
     next: u64,
-    /// All that wait, in order: the message of which number, and when.
+    /// All that wait, in order: from which number on, and when in the handling of a message.
     waiting: VecDeque<(u64, Moment)>,
     done: u64,
 }
 
 impl Kills {
-    /// These: the message of which number, and when in its handling.
+    /// These: from which number on, and when in the handling of a message.
     pub(crate) fn new(mut all: Vec<(u64, Moment)>) -> Self {
         all.sort_unstable_by_key(|(number, _)| *number);
         let mut kills = Self { next: 0, waiting: all.into(), done: 0 };
@@ -38,7 +38,7 @@ impl Kills {
         self.next = self.waiting.front().map_or(u64::MAX, |(number, _)| *number);
     }
 
-    /// Whether the actor is to be killed at its message of this number. It comes once.
+    /// Whether the actor is to be killed at its message of this number. Each kill comes once.
     #[inline]
     pub(crate) fn at(&mut self, number: u64) -> Option<Moment> {
         if number < self.next { None } else { self.strike() }
@@ -85,22 +85,22 @@ const RISK_ONE_IN: u64 = 4;
 impl Plan {
     /// So many kills, spread over the run: of risk, and of the matchers in turn.
     ///
-    /// The moments are counted in messages that the actor has handled, of as many as it will handle at least.
+    /// Those of the matchers are at a request's number, those of risk at so many messages of all kinds that it has got.
     pub(crate) fn spread(kills: u64, requests: u64, symbols: u16, seed: u64) -> Self {
         let mut random = SplitMix64::new(seed ^ 0x6b69_6c6c);
         let (mut risk, mut matchers) = (Vec::new(), vec![Vec::new(); usize::from(symbols)]);
-        // Risk gets each valid request, a matcher a share of those that risk lets through.
-        let (of_risk, of_matcher) = (requests as f64 * 0.9, requests as f64 / f64::from(symbols) * 0.7);
+        // Some requests are left behind the last kill; and of risk's messages there are more than requests.
+        let most = requests as f64 * 0.95;
         for kill in 0..kills {
             let progress = (kill as f64 + 0.5) / kills as f64;
             let moment = [Moment::Before, Moment::After, Moment::Amid][random.below(3) as usize];
             if kill % RISK_ONE_IN == RISK_ONE_IN - 1 {
                 // There is nothing amid: risk tells one message for each that it gets.
                 let moment = if moment == Moment::Amid { Moment::After } else { moment };
-                risk.push(((progress * of_risk) as u64, moment));
+                risk.push(((progress * most) as u64, moment));
             } else {
                 let symbol = random.below(u64::from(symbols)) as usize;
-                matchers[symbol].push(((progress * of_matcher) as u64, moment));
+                matchers[symbol].push(((progress * most) as u64, moment));
             }
         }
         Self { risk: Kills::new(risk), matchers: matchers.into_iter().map(Kills::new).collect() }
@@ -124,8 +124,8 @@ mod tests {
         let plan = Plan::spread(100, 100_000, 4, 1);
         assert_eq!((plan.risk.waiting.len(), plan.matchers.len()), (25, 4));
         assert_eq!(plan.matchers.iter().map(|kills| kills.waiting.len()).sum::<usize>(), 75);
-        assert!(plan.risk.waiting.iter().all(|(number, moment)| *number < 90_000 && *moment != Moment::Amid));
-        assert!(plan.matchers.iter().flat_map(|kills| &kills.waiting).all(|(number, _)| *number < 17_500));
+        assert!(plan.risk.waiting.iter().all(|(number, moment)| *number < 95_000 && *moment != Moment::Amid));
+        assert!(plan.matchers.iter().flat_map(|kills| &kills.waiting).all(|(number, _)| *number < 95_000));
         let mut none = Plan::spread(0, 100, 1, 1);
         assert_eq!(none.risk.at(u64::MAX - 1), None);
     }

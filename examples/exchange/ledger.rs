@@ -3,9 +3,9 @@
 use crate::order::{Reason, Report, Request, Side};
 
 /// The most lots that an account may have open, on both sides and in all symbols.
-pub(crate) const OPEN_LIMIT: u32 = 4_000;
+pub(crate) const OPEN_LIMIT: u32 = 600;
 /// The most lots of a symbol that an account may come to hold or to owe, if all its open orders of one side traded.
-pub(crate) const POSITION_LIMIT: i64 = 3_000;
+pub(crate) const POSITION_LIMIT: i64 = 500;
 
 /// An account in one symbol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -119,19 +119,15 @@ mod tests {
     #[test]
     fn nobody_gets_beyond_a_limit_and_a_refusal_changes_nothing() {
         let mut ledger = Ledger::new(2, 2);
-        (0..3).for_each(|_| ledger.open(&order(Side::Buy, 1_000)).unwrap());
+        (0..5).for_each(|_| ledger.open(&order(Side::Buy, 100)).unwrap());
         assert_eq!(ledger.open(&order(Side::Buy, 1)), Err(Reason::PositionLimit));
-        ledger.open(&order(Side::Sell, 1_000)).unwrap();
+        ledger.open(&order(Side::Sell, 100)).unwrap();
         assert_eq!(ledger.open(&order(Side::Sell, 1)), Err(Reason::OpenLimit));
-        assert_eq!(ledger.position(1, 1), Position { lots: 0, open: [3_000, 1_000] });
+        assert_eq!(ledger.position(1, 1), Position { lots: 0, open: [500, 100] });
         // What is held counts against what may be bought.
-        ledger.close(&Report {
-            filled: 3_000,
-            released: 0,
-            ..Report::without_trade(&order(Side::Buy, 1), What::Filled)
-        });
+        ledger.close(&Report { filled: 500, released: 0, ..Report::without_trade(&order(Side::Buy, 1), What::Filled) });
         assert_eq!(ledger.open(&order(Side::Buy, 1)), Err(Reason::PositionLimit));
-        ledger.open(&order(Side::Sell, 1_000)).unwrap();
+        ledger.open(&order(Side::Sell, 100)).unwrap();
         assert_eq!(ledger.wrong_accounts(), 0);
         ledger.open[0] = 1;
         assert_eq!(ledger.wrong_accounts(), 1);

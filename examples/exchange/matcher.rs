@@ -35,8 +35,6 @@ pub(crate) struct Kept {
     in_hand: Option<Request>,
     /// How many reports of the journal's last entry were sent.
     told: usize,
-    /// Requests that have come.
-    handled: u64,
     /// Where market data reads.
     board: BoardWriter<Quote>,
     kills: Kills,
@@ -64,7 +62,6 @@ impl Kept {
             latest: 0,
             in_hand: None,
             told: 0,
-            handled: 0,
             board,
             kills,
             recovered: 0,
@@ -100,8 +97,7 @@ impl Kept {
     /// Accepts a request and does it. `tell` is given the reports.
     #[inline]
     fn accept(&mut self, request: &Request, mut tell: impl FnMut(Report)) {
-        let kill = self.kills.at(self.handled);
-        self.handled += 1;
+        let kill = self.kills.at(u64::from(request.id));
         self.in_hand = Some(*request);
         let may_rest = matches!(request.action, Action::Limit { .. });
         let refusal = if !self.journal.has_room() {

@@ -45,6 +45,8 @@ pub(crate) struct Report {
     ends: Counts,
     trades: u64,
     lots: u64,
+    /// Kills that were asked for, and those that there were.
+    kills_asked: u32,
     kills: u64,
     /// Messages in hand at a kill that were done after it.
     recovered: u64,
@@ -88,6 +90,7 @@ impl Report {
             },
             trades: tapes().map(|tape| tape.trades).sum(),
             lots: tapes().map(|tape| tape.lots).sum(),
+            kills_asked: run.kills,
             kills: outcome.kills(),
             recovered: outcome.recovered(),
             quotes: outcome.market.updates(),
@@ -121,12 +124,8 @@ impl Report {
         writeln!(out, "  trades            {:>14}  of {} lots", thousands(self.trades), thousands(self.lots))?;
         let (quotes, conflated) = (thousands(self.quotes), thousands(self.conflated));
         writeln!(out, "  market data       {quotes:>14}  quotes, and {conflated} that newer ones replaced")?;
-        writeln!(
-            out,
-            "  kills             {:>14}  {} in hand were recovered\n",
-            thousands(self.kills),
-            self.recovered
-        )?;
+        let (kills, asked) = (thousands(self.kills), thousands(self.kills_asked.into()));
+        writeln!(out, "  kills             {kills:>14}  of {asked}; {} in hand were recovered\n", self.recovered)?;
         let ends = &self.ends;
         for (name, count, note) in [
             ("filled", ends.filled, ""),

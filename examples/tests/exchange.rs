@@ -86,7 +86,7 @@ fn a_run_is_reported_as_text() {
     assert!(text.starts_with("exchange: 20,000 requests, 3 symbols, 1000 accounts, 4 gateways\n"), "{text}");
     let parts = [
         "as fast as they were answered",
-        "kills                         20",
+        "kills                         20  of 20; ",
         "in hand were recovered",
         "too late",
         "p99.9",

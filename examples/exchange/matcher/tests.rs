@@ -9,7 +9,12 @@ use crate::order::Side;
 fn requests(count: u32) -> Vec<Request> {
     let flow = Flow::new(Settings { requests: count, symbols: 1, accounts: 10, gateways: 1, seed: 3 });
     // What makes no sense never comes to a matcher.
-    flow.filter(|request| !matches!(request.action, Action::Limit { lots, .. } if lots == 0 || lots > 1_000)).collect()
+    let sense = |request: Request| match request.action {
+        Action::Cancel { .. } => request,
+        action if (1..=1_000).contains(&action.lots()) => request,
+        _ => Request { action: Action::Limit { lots: 1, tick: 500 }, ..request },
+    };
+    flow.map(sense).collect()
 }
 
 fn kept(requests: &[Request], kills: Vec<(u64, Moment)>) -> Kept {

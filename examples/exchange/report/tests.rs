@@ -22,6 +22,7 @@ fn report() -> Report {
         },
         trades: 1_850_000,
         lots: 48_000_000,
+        kills_asked: 101,
         kills: 100,
         recovered: 65,
         quotes: 2_000_000,
@@ -39,7 +40,7 @@ fn the_object_has_exactly_the_keys_that_are_promised() {
     let expected = "{\"events\":10000000,\"symbols\":8,\"accounts\":1000,\"gateways\":4,\"rate_per_second\":1000000,\
                     \"events_per_second\":999998,\"cut_off\":false,\"ends\":{\"filled\":1800000,\"resting\":4000,\
                     \"cancelled\":3500000,\"rejected\":5000,\"dead_letters\":35,\"cancels_done\":3200000,\
-                    \"cancels_too_late\":1490965},\"trades\":1850000,\"lots\":48000000,\"kills\":100,\
+                    \"cancels_too_late\":1490965},\"trades\":1850000,\"lots\":48000000,\"kills_asked\":101,\"kills\":100,\
                     \"recovered\":65,\"quotes\":2000000,\"conflated\":1234,\"latency_ns\":{\"p50\":720,\"p90\":1250,\
                     \"p99\":9999,\"p999\":150000,\"max\":2000000},\"p99_ns_by_second\":[9000,11000]}\n";
     assert_eq!(String::from_utf8(out).unwrap(), expected);
@@ -56,7 +57,7 @@ exchange: 10,000,000 requests, 8 symbols, 1000 accounts, 4 gateways
   requests/s               999,998  1,000,000 asked for
   trades                 1,850,000  of 48,000,000 lots
   market data            2,000,000  quotes, and 1,234 that newer ones replaced
-  kills                        100  65 in hand were recovered
+  kills                        100  of 101; 65 in hand were recovered
 
   filled                 1,800,000
   resting                    4,000
