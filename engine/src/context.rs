@@ -462,7 +462,7 @@ impl Core {
             };
         }
         if how == Stop::AfterQueued {
-            self.order_behind_queued(task);
+            self.stop_behind_queued(actor.tag, reason_of(how));
         } else {
             self.order(task);
         }

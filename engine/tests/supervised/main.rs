@@ -4,6 +4,7 @@ mod chaos;
 #[path = "../common/mod.rs"]
 mod common;
 mod family;
+mod queued_stop;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
