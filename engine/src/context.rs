@@ -1,7 +1,6 @@
 //! What a handler can do.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor::Actor;
@@ -307,13 +306,6 @@ impl<'a, M: Send + 'static> Context<'a, M> {
     pub fn release_child(&mut self, child: impl Into<Address>) {
         let (parent, child) = (self.core.me().tag, child.into());
         self.core.order(Task::ReleaseChild { parent, child });
-    }
-
-    /// Fails this actor after the current message, as a panic would: its [`Restart`](crate::Restart) policy or its
-    /// supervising parent decides. The message counts as handled, and no panic hook runs.
-    pub fn fail(&mut self, why: impl Into<Arc<str>>) {
-        let (tag, why) = (self.core.me().tag, why.into());
-        self.core.order(Task::Call(Box::new(move |core| core.fail_willingly(tag, why))));
     }
 
     /// Says that the message at hand is kept, although its handler is about to panic: whoever calls this handles it again

@@ -56,6 +56,8 @@ fn whatever_ends_a_life_the_parent_is_told_and_the_next_life_gets_what_came_mean
             family.saw(&[], &[Note::Got(4)]);
             assert!(told.wait(Duration::ZERO).is_err(), "those who watch it are not told of the end of a life");
             assert_eq!(family.dead(DeadLetterReason::Panicked), u64::from(n == 0), "end {n}");
+            let panics = family.host.stats().workers.iter().map(|worker| worker.panics).sum::<u64>();
+            assert_eq!(panics, u64::from(n == 0), "end {n}: one that fails itself has not panicked");
             let report = family.end();
             assert_eq!(report.dead_letters.total(), u64::from(n == 0));
         }

@@ -221,7 +221,7 @@ impl Supervisor {
                     self.work = Work::Start;
                     self.start_next(ctx);
                 }
-                Work::Stop { then: Then::Fail(why), .. } => return ctx.fail(why),
+                Work::Stop { then: Then::Fail(why), .. } => return ctx.fail_self(why),
                 _ => return ctx.stop_self(),
             }
         }
