@@ -460,7 +460,10 @@ impl Core {
         // SAFETY: the actor is out of the table, its state was dropped, and nothing else holds the cell.
         self.contain(|| unsafe { (vtable.free)(head) });
         self.shared.workers[self.index].slots.give_back(me.tag);
-        if let Some(rare) = rare {
+        if let Some(mut rare) = rare {
+            // With what its parent gave to make messages of its events.
+            let supervision = rare.supervision.take();
+            self.contain(|| drop(supervision));
             if let Some(name) = &rare.name {
                 self.shared.names.release(name, me);
             }

@@ -372,6 +372,35 @@ fn a_parent_that_cannot_make_its_message_fails() {
     assert_eq!(host.shutdown(PATIENCE).unwrap().actors_left, 0);
 }
 
+/// Panics as it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        std::panic::resume_unwind(Box::new("a drop"));
+    }
+}
+
+#[test]
+fn what_makes_a_parents_message_may_panic_as_it_is_dropped() {
+    for worker in [0, 1] {
+        for aborts in [true, false] {
+            let mut family = Family::found(On::Worker(0).into(), Restart::Stop);
+            let bomb = Bomb;
+            let on_event = move |event| {
+                let _ = &bomb;
+                Order::Told(event)
+            };
+            let spawn = move |ctx: &mut Context<'_, Order>| {
+                _ = ctx.supervise(On::Worker(worker), || from_fn(|(), _ctx| ()), on_event).unwrap();
+            };
+            family.parent(spawn);
+            let report = if aborts { family.host.abort() } else { family.end() };
+            assert_eq!(report.actors_left, if aborts { 3 } else { 0 }, "{report:?}");
+        }
+    }
+}
+
 #[test]
 fn the_event_stream_says_how_a_child_lives() {
     let mut family = Family::found(On::Worker(1).into(), Restart::Stop);
