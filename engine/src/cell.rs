@@ -61,6 +61,8 @@ pub(crate) struct Rare {
     pub(crate) supervised: Vec<Address>,
     /// If its parent supervises it.
     pub(crate) supervision: Option<Supervision>,
+    /// How often it was suspended.
+    pub(crate) suspensions: u32,
     /// When the actor was restarted, in nanoseconds of the engine's clock.
     pub(crate) restarts_ns: Vec<u64>,
     /// What came while the actor was being restarted.

@@ -87,7 +87,9 @@ impl Core {
         actor.lifecycle = Lifecycle::Suspended { reason: reason.clone() };
         // What its `stopped` has asked for is of no life any more.
         actor.incarnation += 1;
-        actor.rare().stop_after_restart = false;
+        let rare = actor.rare();
+        rare.stop_after_restart = false;
+        rare.suspensions = rare.suspensions.wrapping_add(1);
         let (me, actor_type) = (actor.me, actor.type_name());
         self.cancel_timers(me.tag);
         self.set_run(head);

@@ -1,7 +1,6 @@
 //! What a handler can do.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::actor::Actor;
@@ -309,13 +308,6 @@ impl<'a, M: Send + 'static> Context<'a, M> {
         self.core.order(Task::ReleaseChild { parent, child });
     }
 
-    /// Fails this actor after the current message, as a panic would: its [`Restart`](crate::Restart) policy or its
-    /// supervising parent decides. The message counts as handled, and no panic hook runs.
-    pub fn fail(&mut self, why: impl Into<Arc<str>>) {
-        let (tag, why) = (self.core.me().tag, why.into());
-        self.core.order(Task::Call(Box::new(move |core| core.fail_willingly(tag, why))));
-    }
-
     /// Says that the message at hand is kept, although its handler is about to panic: whoever calls this handles it again
     /// or reports it, and the engine reports no dead letter for it. For wrappers of actors that catch a panic, call this
     /// and go on with the panic.
@@ -462,7 +454,7 @@ impl Core {
             };
         }
         if how == Stop::AfterQueued {
-            self.order_behind_queued(task);
+            self.stop_behind_queued(actor.tag, reason_of(how));
         } else {
             self.order(task);
         }

@@ -37,7 +37,7 @@ pub enum SystemEvent {
         /// Why.
         reason: StopReason,
     },
-    /// An actor was made anew: after a panic, after it was [failed](crate::Context::fail_actor), or because its parent wanted it
+    /// An actor was made anew: after a panic, after it was [failed](crate::Context::fail), or because its parent wanted it
     /// so.
     Restarted {
         /// Who.

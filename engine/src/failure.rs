@@ -87,15 +87,6 @@ impl Core {
         self.decide(head, message);
     }
 
-    /// Fails an actor that says so itself.
-    pub(crate) fn fail_willingly(&mut self, tag: Tag, why: Arc<str>) {
-        if let Some(head) = self.slots.head(tag).filter(|head| head_of(*head).is_alive()) {
-            self.counters.panics += 1;
-            self.drop_state(head);
-            self.decide(head, why);
-        }
-    }
-
     /// What the actor's policy says of a panic: its own, or a child's that escalated.
     pub(crate) fn decide(&mut self, mut head: NonNull<Head>, message: Arc<str>) {
         let actor = head_mut(&mut head);

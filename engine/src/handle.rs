@@ -15,6 +15,7 @@ use crate::context::reason_of;
 use crate::dead_letter::DeadLetterReason;
 use crate::error::{AskError, OrderError, PortError, SpawnError, TryTellError};
 use crate::event::SystemEvent;
+use crate::failure::contained;
 use crate::message::{Of, WorkerMessage};
 use crate::port::Port;
 use crate::reply::Reply;
@@ -112,9 +113,11 @@ impl Handle {
     }
 
     /// Counts and reports a message that was accepted for `to` and cannot be handled, and drops it; see
-    /// [`Context::dead_letter`](crate::Context::dead_letter).
+    /// [`Context::dead_letter`](crate::Context::dead_letter). A panic of its drop goes no further, so that this can be used
+    /// in drops.
     pub fn dead_letter<M>(&self, to: impl Into<Address>, message: M, reason: DeadLetterReason) {
-        self.bury(to.into(), message, reason);
+        let to = to.into();
+        contained(|| self.bury(to, message, reason));
     }
 
     /// Counts and reports a message that could not be accepted, and drops it.

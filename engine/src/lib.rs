@@ -75,6 +75,7 @@ mod outbound;
 mod ping;
 mod plan;
 mod port;
+mod queued_stop;
 mod reader;
 mod reply;
 mod restart;

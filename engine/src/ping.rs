@@ -76,16 +76,22 @@ impl<M: Send + 'static> Context<'_, M> {
         self.core().send_ping(actor, reply);
     }
 
-    /// Fails an actor, this one or another, as if it had panicked, with `why` as the message: its state is dropped, and its
-    /// [restart policy](crate::Restart) or its supervising parent decides what becomes of it. For an actor that lives and
-    /// is of no use. The message that it is handling is finished first; so a handler that never ends cannot be ended.
-    /// Nothing happens to an actor that is stopping, suspended or being restarted. Counts as no panic. Allocates.
-    pub fn fail_actor(&mut self, actor: impl Into<Address>, why: impl Into<Arc<str>>) {
+    /// Fails an actor, another or [this one](Self::fail_self), as if it had panicked, with `why` as the message: its state is
+    /// dropped, and its [restart policy](crate::Restart) or its supervising parent decides what becomes of it. For an actor
+    /// that lives and is of no use. The message that it is handling is finished first; so a handler that never ends cannot
+    /// be ended. Nothing happens to an actor that is stopping, suspended or being restarted. Counts as no panic. Allocates.
+    pub fn fail(&mut self, actor: impl Into<Address>, why: impl Into<Arc<str>>) {
         let actor = actor.into();
         let core = self.core();
         if actor.node() == core.home.node() {
             core.order_at(actor, Task::Fail { actor: actor.tag, why: why.into() });
         }
+    }
+
+    /// Fails this actor after the current message, as a panic would. The message counts as handled, no panic is counted, and
+    /// no panic hook runs. See [`fail`](Self::fail).
+    pub fn fail_self(&mut self, why: impl Into<Arc<str>>) {
+        self.fail(self.me(), why);
     }
 }
 
@@ -118,11 +124,11 @@ impl Handle {
         Ok(ask)
     }
 
-    /// Fails an actor as if it had panicked; see [`Context::fail_actor`].
+    /// Fails an actor as if it had panicked; see [`Context::fail`].
     ///
     /// # Errors
     /// As for [`stop`](Self::stop).
-    pub fn fail_actor(&self, actor: impl Into<Address>, why: impl Into<Arc<str>>) -> Result<(), OrderError> {
+    pub fn fail(&self, actor: impl Into<Address>, why: impl Into<Arc<str>>) -> Result<(), OrderError> {
         let actor = actor.into();
         self.order(actor, RemoteTask(Task::Fail { actor: actor.tag, why: why.into() }))
     }

@@ -260,9 +260,9 @@ impl Port {
     }
 
     /// Counts and reports a message that was accepted for `to` and cannot be handled, and drops it; see
-    /// [`Context::dead_letter`](crate::Context::dead_letter).
+    /// [`Handle::dead_letter`](crate::Handle::dead_letter).
     pub fn dead_letter<M>(&self, to: impl Into<Address>, message: M, reason: DeadLetterReason) {
-        self.bury(to.into(), message, reason);
+        crate::handle::Handle::new(self.shared.clone()).dead_letter(to, message, reason);
     }
 
     #[cold]

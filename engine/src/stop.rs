@@ -12,7 +12,7 @@ pub enum StopReason {
     /// It was killed.
     Killed,
     /// It panicked, with this message, and its policy is to stop or to escalate. Or somebody has
-    /// [failed](crate::Context::fail_actor) it, for this reason.
+    /// [failed](crate::Context::fail) it, for this reason.
     Panicked(Arc<str>),
     /// It panicked more often than its policy allows; the last message.
     RestartsExhausted(Arc<str>),

@@ -18,7 +18,7 @@ use crate::core::Core;
 use crate::dead_letter::DeadLetterReason;
 use crate::dispatch::{RunFn, run_holding, run_new, run_refusing};
 use crate::event::SystemEvent;
-use crate::message::{Of, WorkerMessage};
+use crate::message::WorkerMessage;
 use crate::shared::Phase;
 use crate::slots::{NO_TYPE, Tenant};
 use crate::stop::{Stop, StopReason};
@@ -84,21 +84,9 @@ unsafe impl Send for RemoteTask {}
 impl WorkerMessage for RemoteTask {
     fn run(self, core: &mut Core) {
         match self.0 {
-            task @ Task::Stop { how: Stop::AfterQueued, .. } => core.order_behind_queued(task),
+            Task::Stop { actor, how: Stop::AfterQueued, reason } => core.stop_behind_queued(actor, reason),
             task => core.do_task(task),
         }
-    }
-}
-
-/// A stop that waits in the local ring for what is queued in front of it.
-pub(crate) struct QueuedStop(Task);
-
-// SAFETY: as for `RemoteTask`.
-unsafe impl Send for QueuedStop {}
-
-impl WorkerMessage for QueuedStop {
-    fn run(self, core: &mut Core) {
-        core.do_task(self.0);
     }
 }
 
@@ -107,19 +95,6 @@ impl Core {
     pub(crate) fn order(&mut self, task: Task) {
         self.tasks.push_back(task);
         self.interrupt();
-    }
-
-    /// Queues a task behind what is in the local ring now; it has reserved room there.
-    pub(crate) fn order_behind_queued(&mut self, task: Task) {
-        // The ring may just be being read, so it is not to go over a jump now, as `is_empty` would.
-        if !self.local.may_have_more() {
-            return self.order(task);
-        }
-        // SAFETY: `Of` describes the message, which may be sent.
-        let pushed = unsafe { self.local.push_reserved(Of::<QueuedStop>::WORKER, Tag::WORKER.0, QueuedStop(task)) };
-        if let Err(QueuedStop(task)) = pushed {
-            self.order(task);
-        }
     }
 
     pub(crate) fn do_task(&mut self, task: Task) {
@@ -485,7 +460,10 @@ impl Core {
         // SAFETY: the actor is out of the table, its state was dropped, and nothing else holds the cell.
         self.contain(|| unsafe { (vtable.free)(head) });
         self.shared.workers[self.index].slots.give_back(me.tag);
-        if let Some(rare) = rare {
+        if let Some(mut rare) = rare {
+            // With what its parent gave to make messages of its events.
+            let supervision = rare.supervision.take();
+            self.contain(|| drop(supervision));
             if let Some(name) = &rare.name {
                 self.shared.names.release(name, me);
             }

@@ -201,14 +201,22 @@ impl Core {
         self.counters.sent += 1;
         let refused = if to.home().shared() == self.home {
             let notice = Notice { to, message };
-            // SAFETY: `Of` describes the message, which may be sent.
-            unsafe { self.local.push_reserved(Of::<Notice<M>>::WORKER, Tag::WORKER.0, notice) }
+            self.send_to_self_reserved(notice)
         } else if to.home().node() == self.home.node() {
             self.outbound.send_to_worker(to.home().worker(), Notice { to, message })
         } else {
             Err(Notice { to, message })
         };
         refused.map_err(|Notice { to, message }| self.bury(to.address(), message, DeadLetterReason::Full)).is_ok()
+    }
+
+    /// Sends this worker itself a message that has reserved room.
+    ///
+    /// # Errors
+    /// The message, if even that is used up.
+    pub(crate) fn send_to_self_reserved<W: WorkerMessage>(&mut self, message: W) -> Result<(), W> {
+        // SAFETY: `Of` describes the message, which may be sent.
+        unsafe { self.local.push_reserved(Of::<W>::WORKER, Tag::WORKER.0, message) }
     }
 
     /// Sends this worker itself a message that is an actor's wish, and so has no reserved room.

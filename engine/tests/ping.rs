@@ -33,7 +33,7 @@ impl Actor for Pinger {
         match order {
             Order::Ping(actor, timeout) => ctx.ping(actor, timeout, Order::Answered),
             Order::Answered(answer) => self.0.send(answer).expect("the test listens"),
-            Order::Fail(actor, why) => ctx.fail_actor(actor, why),
+            Order::Fail(actor, why) => ctx.fail(actor, why),
         }
     }
 }
@@ -102,7 +102,7 @@ fn an_actor_of_another_engine_is_not_there() {
     one.handle().tell(pinger, Order::Fail(foreign.address(), "of another engine"));
     one.handle().tell(pinger, Order::Ping(foreign.address(), FOREVER));
     assert_eq!(next(&answers), Err(AskError::Unanswered));
-    assert!(one.handle().ping(foreign).is_err() && one.handle().fail_actor(foreign, "of another engine").is_err());
+    assert!(one.handle().ping(foreign).is_err() && one.handle().fail(foreign, "of another engine").is_err());
     assert_eq!(other.handle().ping(foreign).unwrap().wait(PATIENCE), Ok(()));
     assert_eq!(made.load(Ordering::Relaxed), 1);
     one.shutdown(PATIENCE).unwrap();
@@ -197,14 +197,14 @@ fn an_actor_that_is_failed_follows_its_policy() {
         let end = handle.watch(actor).unwrap();
         handle.tell(actor, ());
         assert_eq!(settled(actor), Ok(()));
-        handle.fail_actor(actor, "of no use").unwrap();
+        handle.fail(actor, "of no use").unwrap();
         assert_eq!(handle.ping(actor).unwrap().wait(PATIENCE), Ok(()));
         assert_eq!(made.load(Ordering::Relaxed), 2);
         handle.tell(pinger, Order::Fail(actor.address(), "still of no use"));
         assert_eq!(settled(actor), Ok(()));
         assert_eq!(made.load(Ordering::Relaxed), 3);
         handle.tell(actor, ());
-        handle.fail_actor(actor, "given up").unwrap();
+        handle.fail(actor, "given up").unwrap();
         assert_eq!(end.wait(PATIENCE).unwrap().reason, StopReason::RestartsExhausted("given up".into()));
         assert_eq!(handled.load(Ordering::Relaxed), 2, "what was sent before was handled before");
 
@@ -215,7 +215,7 @@ fn an_actor_that_is_failed_follows_its_policy() {
         handle.tell(pinger, Order::Fail(actor.address(), "of no use"));
         assert_eq!(end.wait(PATIENCE).unwrap().reason, StopReason::Panicked("of no use".into()));
         // Again, when it is gone.
-        handle.fail_actor(actor, "of no use").unwrap();
+        handle.fail(actor, "of no use").unwrap();
         handle.tell(pinger, Order::Fail(actor.address(), "of no use"));
     }
     assert_eq!(handle.stats().workers.iter().map(|worker| worker.panics).sum::<u64>(), 0, "nobody has panicked");
@@ -238,7 +238,7 @@ fn a_failure_by_order_escalates_and_is_not_counted_while_the_actor_waits_for_its
     settle(&mut host);
     let child = child.wait(Duration::ZERO).unwrap();
     let end = handle.watch(parent).unwrap();
-    handle.fail_actor(child, "of no use").unwrap();
+    handle.fail(child, "of no use").unwrap();
     settle(&mut host);
     assert_eq!(end.wait(Duration::ZERO).unwrap().reason, StopReason::Panicked("of no use".into()));
 
@@ -247,7 +247,7 @@ fn a_failure_by_order_escalates_and_is_not_counted_while_the_actor_waits_for_its
     let restart = Restart::Restart { max: 1, within: FOREVER, backoff };
     let (actor, handled, made) = counter(&handle, Props::on(On::Worker(1)).restart(restart));
     settle(&mut host);
-    (0..3).for_each(|_| handle.fail_actor(actor, "of no use").unwrap());
+    (0..3).for_each(|_| handle.fail(actor, "of no use").unwrap());
     handle.tell(actor, ());
     settle(&mut host);
     let ask = handle.ping(actor).unwrap();

@@ -14,7 +14,7 @@
 //!   [`SystemEvent::WorkerStalled`](hippodrome::SystemEvent::WorkerStalled).
 //! * Its worker runs, and the actor does not answer its own question: its mailbox is drowned, it waits for something
 //!   that never comes, or it keeps the reply. It is [`Unresponsive`](Health::Unresponsive), and what [`OnFailure`] says is
-//!   done: it is [failed](hippodrome::Context::fail_actor), so that its own restart policy makes it anew, or stopped.
+//!   done: it is [failed](hippodrome::Context::fail), so that its own restart policy makes it anew, or stopped.
 //!
 //! So a neighbour of a hanging actor is never restarted for it. A monitor cannot see from the worker that hangs: it lives
 //! on another one than those that it checks, or there are two, which check each other.

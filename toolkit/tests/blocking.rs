@@ -291,7 +291,7 @@ fn tasks_end_with_the_life_of_their_actor() {
             End::Stop => scene.handle.stop(scene.client, Stop::Now).unwrap(),
             End::Kill => scene.handle.stop(scene.client, Stop::Kill).unwrap(),
             End::Panic => scene.handle.tell(scene.client, Order::Panic),
-            End::Fail => scene.handle.fail_actor(scene.client, "of no use").unwrap(),
+            End::Fail => scene.handle.fail(scene.client, "of no use").unwrap(),
         }
         next(&sees);
         eventually("the queue is empty", || scene.pool.queued() + scene.pool.running() == 0);

@@ -127,6 +127,52 @@ fn what_a_quarantine_holds_at_its_end_is_reported() {
     }
 }
 
+/// A message that panics as it is dropped.
+#[derive(Debug)]
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        resume_unwind(Box::new("a drop"));
+    }
+}
+
+#[test]
+fn what_a_quarantine_holds_is_reported_although_it_panics_as_it_is_dropped() {
+    let mut sim = Sim::builder(1).build().unwrap();
+    let quarantine = sim.handle().spawn(On::Worker(0), || Quarantine::<Bomb>::holding(2)).unwrap();
+    for _ in 0..3 {
+        let (message, actor) = (Bomb, quarantine.address());
+        sim.handle().tell(quarantine, Quarantined { message, actor, panics: 1, reason: String::new() }.into());
+    }
+    sim.run_until_idle().unwrap();
+    sim.handle().stop(quarantine, Stop::Now).unwrap();
+    sim.run_until_idle().unwrap();
+    let dead = sim.shutdown().unwrap().dead_letters;
+    assert_eq!((dead.get(DeadLetterReason::DroppedOldest), dead.get(DeadLetterReason::Panicked)), (1, 2));
+}
+
+/// A message for an actor in whose place quarantine cannot be.
+struct Never;
+
+impl From<Quarantined<Job>> for Never {
+    fn from(_: Quarantined<Job>) -> Self {
+        resume_unwind(Box::new("no quarantine"))
+    }
+}
+
+#[test]
+fn a_message_that_cannot_be_put_into_quarantine_is_reported() {
+    let mut sim = Sim::builder(1).build().unwrap();
+    let books = Books::default();
+    let nowhere = sim.handle().spawn(On::Worker(0), || hippodrome::from_fn(|_: Never, _ctx| ())).unwrap();
+    let clerk = sim.handle().spawn(patient(1), clerk(Retry::times(1).then_quarantine(nowhere), &books)).unwrap();
+    tell(&sim.handle(), clerk, &[2, 0]);
+    sim.run_until_idle().unwrap();
+    assert_eq!(books.0.lock().handled, [2]);
+    assert_eq!(sim.shutdown().unwrap().dead_letters.get(DeadLetterReason::Panicked), 1);
+}
+
 #[test]
 fn a_message_that_waits_for_a_life_that_never_comes_is_reported_once() {
     // Its actor stops at the panic, or is stopped while it backs off, or the engine ends meanwhile.

@@ -40,7 +40,7 @@ impl Parent {
                 handled.fetch_add(1, Ordering::Relaxed);
                 match n % 41 {
                     0 => ctx.stop_self(),
-                    1 => ctx.fail("at random"),
+                    1 => ctx.fail_self("at random"),
                     2 => _ = ctx.spawn(On::RoundRobin, || from_fn(|(), _ctx| ())),
                     _ => {}
                 }

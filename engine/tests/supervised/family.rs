@@ -75,7 +75,7 @@ impl Actor for Child {
             Job::Panic => panic!("the child"),
             Job::StopSelf => ctx.stop_self(),
             Job::Spawn(name) => _ = ctx.spawn(On::Here, child(name, &self.notes)).expect("there is room"),
-            Job::Fail => ctx.fail("it says so"),
+            Job::Fail => ctx.fail_self("it says so"),
         }
     }
 

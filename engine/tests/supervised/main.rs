@@ -4,6 +4,7 @@ mod chaos;
 #[path = "../common/mod.rs"]
 mod common;
 mod family;
+mod queued_stop;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -55,6 +56,8 @@ fn whatever_ends_a_life_the_parent_is_told_and_the_next_life_gets_what_came_mean
             family.saw(&[], &[Note::Got(4)]);
             assert!(told.wait(Duration::ZERO).is_err(), "those who watch it are not told of the end of a life");
             assert_eq!(family.dead(DeadLetterReason::Panicked), u64::from(n == 0), "end {n}");
+            let panics = family.host.stats().workers.iter().map(|worker| worker.panics).sum::<u64>();
+            assert_eq!(panics, u64::from(n == 0), "end {n}: one that fails itself has not panicked");
             let report = family.end();
             assert_eq!(report.dead_letters.total(), u64::from(n == 0));
         }
@@ -367,6 +370,35 @@ fn a_parent_that_cannot_make_its_message_fails() {
     let reason = told.wait(PATIENCE).unwrap().reason;
     assert!(matches!(&reason, StopReason::Panicked(text) if text.contains("start or end")), "{reason}");
     assert_eq!(host.shutdown(PATIENCE).unwrap().actors_left, 0);
+}
+
+/// Panics as it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        std::panic::resume_unwind(Box::new("a drop"));
+    }
+}
+
+#[test]
+fn what_makes_a_parents_message_may_panic_as_it_is_dropped() {
+    for worker in [0, 1] {
+        for aborts in [true, false] {
+            let mut family = Family::found(On::Worker(0).into(), Restart::Stop);
+            let bomb = Bomb;
+            let on_event = move |event| {
+                let _ = &bomb;
+                Order::Told(event)
+            };
+            let spawn = move |ctx: &mut Context<'_, Order>| {
+                _ = ctx.supervise(On::Worker(worker), || from_fn(|(), _ctx| ()), on_event).unwrap();
+            };
+            family.parent(spawn);
+            let report = if aborts { family.host.abort() } else { family.end() };
+            assert_eq!(report.actors_left, if aborts { 3 } else { 0 }, "{report:?}");
+        }
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub enum OnFailure {
     /// It is reported.
     #[default]
     Report,
-    /// And [failed](hippodrome::Context::fail_actor): its restart policy makes it anew, up to as often as that grants.
+    /// And [failed](hippodrome::Context::fail): its restart policy makes it anew, up to as often as that grants.
     Restart,
     /// And told to stop, without what is queued.
     Stop,

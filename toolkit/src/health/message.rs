@@ -40,7 +40,7 @@ impl HealthMessage {
     }
 
     /// From now on checks one more actor, until the monitor is restarted: what it is to check in each life is given to it
-    /// when it is made. Allocates.
+    /// when it is made. One that has stopped stays in the table until it is [removed](Self::remove). Allocates.
     #[must_use]
     pub fn add(check: Check) -> Self {
         Self(Inner::Add(Box::new(check)))

@@ -262,7 +262,7 @@ impl HealthMonitor {
                 if order == OnFailure::Stop {
                     ctx.stop(actor, Stop::Now);
                 } else {
-                    ctx.fail_actor(actor, "it did not answer its health check");
+                    ctx.fail(actor, "it did not answer its health check");
                 }
             }
         }

@@ -61,6 +61,9 @@ pub enum StartChildError {
     /// It could not be spawned.
     #[error("the child could not be spawned: {0}")]
     Spawn(#[source] SpawnError),
+    /// Before its turn came it was told to [stop](Supervise::stop_child).
+    #[error("the child was told to stop before it was started")]
+    Withdrawn,
     /// The supervisor stops, or gives up.
     #[error("the supervisor is stopping, and starts nobody any more")]
     Stopping,

@@ -169,10 +169,12 @@ where
         if kept.panics <= self.retry.times {
             *self.kept.lock() = Some(kept);
         } else if let Some(quarantine) = &self.retry.quarantine
-            && let Some(message) = kept.message.take()
+            && let Some(message) = kept.message.clone()
         {
             let reason = text_of(panic).to_owned();
             quarantine(ctx, Quarantined { message, actor: kept.to, panics: kept.panics, reason });
+            // If that panics, it is a dead letter after all.
+            kept.message = None;
         }
     }
 }

@@ -109,7 +109,8 @@ impl<M: Send + 'static> ChildSpec<M> {
         self.lifetime(Lifetime::Temporary)
     }
 
-    /// Sets how the supervisor stops it, and after how long it kills it instead.
+    /// Sets how the supervisor stops it, and after how long it kills it instead. While a child empties its private mailbox,
+    /// told to stop [`AfterQueued`](Stop::AfterQueued), what comes is not held for its next life: it is a dead letter.
     pub fn stop(mut self, how: Stop, patience: Duration) -> Self {
         (self.stop, self.patience) = (how, patience);
         self

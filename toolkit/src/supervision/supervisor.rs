@@ -181,7 +181,7 @@ impl Actor for Supervisor {
                 }
             }
             Order::Start(_, answer) if self.is_ending() => answer(ctx, Err(StartChildError::Stopping)),
-            Order::Start(spec, answer) => self.pending.push_back(Pending { spec, answer: Some(answer) }),
+            Order::Start(spec, answer) => self.start_later(spec, answer, ctx),
             Order::Remove(name, reply) => self.remove_named(&name, reply, ctx),
             Order::AskUp(id, lives) => {
                 if let Some(child) = self.children.get_mut(&id) {
@@ -221,7 +221,7 @@ impl Supervisor {
                     self.work = Work::Start;
                     self.start_next(ctx);
                 }
-                Work::Stop { then: Then::Fail(why), .. } => return ctx.fail(why),
+                Work::Stop { then: Then::Fail(why), .. } => return ctx.fail_self(why),
                 _ => return ctx.stop_self(),
             }
         }
@@ -255,6 +255,16 @@ impl Supervisor {
                 self.spawn(pending, ctx);
             }
         }
+    }
+
+    /// Somebody wants one more child. A name that is taken is refused now, and not when its turn comes: who says the name
+    /// meanwhile means the child that has it. One that is being removed has it no longer by then.
+    fn start_later(&mut self, spec: Spec, answer: Answer, ctx: &mut Context<'_, Supervise>) {
+        if let Some(child) = self.named_child(&spec.name).filter(|child| !child.is_removed()) {
+            let error = StartChildError::NameTaken { name: spec.name.clone(), child: child.address };
+            return answer(ctx, Err(error));
+        }
+        self.pending.push_back(Pending { spec, answer: Some(answer) });
     }
 
     fn spawn(&mut self, Pending { spec, answer }: Pending, ctx: &mut Context<'_, Supervise>) {
@@ -367,7 +377,7 @@ impl Supervisor {
     fn remove_named(&mut self, name: &Arc<str>, reply: Reply<bool>, ctx: &mut Context<'_, Supervise>) {
         if let Some(n) = self.pending.iter().position(|pending| pending.spec.name == *name) {
             if let Some(Pending { answer: Some(answer), .. }) = self.pending.remove(n) {
-                answer(ctx, Err(StartChildError::Stopping));
+                answer(ctx, Err(StartChildError::Withdrawn));
             }
             return reply.send(ctx, true);
         }

@@ -102,6 +102,31 @@ fn who_comes_while_a_group_backs_off_waits_for_it() {
 }
 
 #[test]
+fn while_a_group_backs_off_names_mean_whom_they_mean_otherwise() {
+    let mut sim = Sim::builder(4).build().unwrap();
+    let backoff = Backoff::fixed(Duration::from_secs(1));
+    let supervisor = move || Supervisor::new(Strategy::RestForOne).backoff(backoff, Jitter::None);
+    let three = Three::spawn(&sim.handle(), supervisor, |_, spec| spec);
+    three.expect(&mut &mut sim, &starts(&NAMES));
+    sim.handle().tell(three.actor(2), Job::Panic);
+    sim.run_until_idle().unwrap();
+    let handle = sim.handle();
+    let [other, late] = ["a", "d"].map(|name| spec(name, On::Worker(0), &three.log));
+    let taken = handle.ask(three.root, |reply| Supervise::start_child(other, reply));
+    let withdrawn = handle.ask(three.root, |reply| Supervise::start_child(late, reply));
+    let gone = ["a", "d", "d"].map(|name| handle.ask(three.root, |reply| Supervise::stop_child(name, reply)));
+    sim.run_until_idle().unwrap();
+    assert_eq!(three.log.take(), stops(&["a"]), "it is the child that is stopped, and not who would have its name");
+    let (name, child) = ("a".into(), three.actor(0).address());
+    assert_eq!(sim.wait(taken, Duration::ZERO).unwrap(), Err(StartChildError::NameTaken { name, child }));
+    assert_eq!(sim.wait(withdrawn, Duration::ZERO).unwrap(), Err(StartChildError::Withdrawn));
+    assert_eq!(gone.map(|gone| sim.wait(gone, Duration::ZERO).unwrap()), [true, true, false]);
+    sim.advance(Duration::from_secs(2)).unwrap();
+    assert_eq!(three.log.take(), starts(&["c"]));
+    sim.shutdown().unwrap();
+}
+
+#[test]
 fn a_stopped_supervisor_says_so_to_those_who_wait() {
     let mut sim = Sim::builder(3).build().unwrap();
     let backoff = Backoff::fixed(Duration::from_secs(100));

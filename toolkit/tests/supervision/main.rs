@@ -5,5 +5,6 @@ mod dynamic;
 mod escalation;
 mod house;
 mod limits;
+mod orders;
 mod strategies;
 mod trees;
