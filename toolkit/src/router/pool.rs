@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use hippodrome::{
     Actor, ActorRef, Ask, Context, Handle, MissedTick, On, Props, Reply, Restart, SpawnError, Stop, StopReason,
-    Terminated,
+    Tell, Terminated,
 };
 
 use crate::router::Router;
 use crate::router::counted::{Counted, Load};
 use crate::router::list::{List, Routee};
-use crate::router::sender::Sender;
 use crate::router::strategy::Strategy;
 
 /// How often a pool looks for messages that it counted as sent and that were lost.
@@ -177,7 +176,7 @@ impl<M: Send + 'static, S: Strategy<M>> PoolRef<M, S> {
     /// Sets the number of routees. New ones are spawned; of those that are too many, the last ones are taken off the list
     /// at once, and stop when they have handled what is queued for them. What senders of other workers had on its way
     /// then may come after that, and is a dead letter.
-    pub fn resize(&self, sender: &mut impl Sender, size: usize) {
+    pub fn resize(&self, sender: &mut impl Tell, size: usize) {
         sender.tell(self.actor, PoolMessage::resize(size));
     }
 
