@@ -419,6 +419,30 @@ fn a_feed_wakes_its_stream_though_no_message_finds_room() {
     );
 }
 
+/// What wakes it then is an ask, which comes to an end after an hour.
+#[test]
+fn a_feed_wakes_its_stream_that_has_slept_for_long_though_no_message_finds_room() {
+    explore_with(
+        20,
+        |builder| builder.faults(Faults::none().small_rings(true)),
+        |sim| {
+            let (feed, source) = Source::feed(100);
+            let running = source.on(On::Worker(0)).collect(100).run(&sim.handle()).unwrap();
+            let other = sim.handle().spawn(On::Worker(0), || from_fn(|_: u64, _| ())).unwrap();
+            for n in 0..3 {
+                sim.run_until_idle().unwrap();
+                sim.advance(Duration::from_secs(3 * 3600)).unwrap();
+                while sim.handle().try_tell(other, n).is_ok() {}
+                feed.offer(n).unwrap();
+            }
+            sim.run_until_idle().unwrap();
+            drop(feed);
+            assert_eq!(sim.wait(running.into_ask(), PATIENCE), Ok(Ok(vec![0, 1, 2])));
+            assert_eq!(sim.shutdown().unwrap().dead_letters.total(), 0);
+        },
+    );
+}
+
 #[test]
 fn feeds_of_several_actors_lose_nothing() {
     explore_with(
