@@ -444,6 +444,21 @@ fn a_feed_wakes_its_stream_that_has_slept_for_long_though_no_message_finds_room(
 }
 
 #[test]
+fn a_batch_of_whatever_comes_in_its_time_needs_no_room_for_all_that_might() {
+    explore(5, |sim| {
+        let probe = sim.probe::<Vec<u64>>();
+        let (feed, source) = Source::feed(100);
+        let source = source.batch_within(usize::MAX, Duration::from_millis(100)).to_actor(probe.actor());
+        let running = source.run(&sim.handle()).unwrap();
+        (0..4).for_each(|n| feed.offer(n).unwrap());
+        sim.advance(Duration::from_millis(110)).unwrap();
+        assert_eq!(probe.drain(), [vec![0, 1, 2, 3]]);
+        drop(feed);
+        assert_eq!(sim.wait(running.into_ask(), PATIENCE), Ok(Ok(())));
+    });
+}
+
+#[test]
 fn feeds_of_several_actors_lose_nothing() {
     explore_with(
         100,
