@@ -3,13 +3,14 @@
 
 mod graphs;
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use graphs::{Op, model, put};
 use hippodrome::sim::{Faults, Sim, explore, explore_with};
-use hippodrome::{On, Reply, from_fn};
+use hippodrome::{MailboxSpec, On, Props, Reply, from_fn};
 use hippodrome_toolkit::stream::{OnFailure, Runnable, Source, Stage, StreamFailure};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -455,6 +456,20 @@ fn a_batch_of_whatever_comes_in_its_time_needs_no_room_for_all_that_might() {
         assert_eq!(probe.drain(), [vec![0, 1, 2, 3]]);
         drop(feed);
         assert_eq!(sim.wait(running.into_ask(), PATIENCE), Ok(Ok(())));
+    });
+}
+
+/// The last element finds no room, and then nobody: that it is the last does not make a success of it.
+#[test]
+fn a_stream_whose_actor_stops_before_its_last_element_fails() {
+    explore(20, |sim| {
+        let one = Props::on(On::Worker(0)).mailbox(MailboxSpec::bounded(NonZeroUsize::MIN));
+        let stops = || from_fn(|_: u64, ctx: &mut hippodrome::Context<'_, u64>| ctx.stop_self());
+        let actor = sim.handle().spawn(one, stops).unwrap();
+        sim.run_until_idle().unwrap();
+        let (result, dropped) = outcome(sim, Source::iter(0..2).on(On::Worker(0)).to_actor(actor));
+        let text = "the actor has stopped".to_owned();
+        assert_eq!((result, dropped), (Err(StreamFailure::Stage { stage: "a sink", text }), 1));
     });
 }
 

@@ -97,8 +97,8 @@ impl<S: Stage, D: Drain<S::Item>> Island<S, D> {
             }
         }
         let goes_on = turn.is_spent() && self.phase == Phase::Open;
-        if !goes_on {
-            self.drain.flush(&mut turn);
+        if !goes_on && let Err(fault) = self.drain.flush(&mut turn) {
+            failure = failure.or(Some(StreamFailure::from(*fault)));
         }
         let wake_ns = turn.wake_ns();
         if let Some(failure) = failure {

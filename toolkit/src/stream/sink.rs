@@ -53,8 +53,9 @@ pub trait Drain<T>: Send + 'static {
 
     /// For now there are no more elements.
     #[doc(hidden)]
-    fn flush(&mut self, turn: &mut Turn<'_, '_>) {
+    fn flush(&mut self, turn: &mut Turn<'_, '_>) -> Result<(), Box<Fault>> {
         let _ = turn;
+        Ok(())
     }
 
     /// There are no more elements.
@@ -286,6 +287,18 @@ impl<M: Send + 'static> ToActor<M> {
             }
         }
     }
+
+    #[inline]
+    fn tell_held(&mut self, turn: &mut Turn<'_, '_>) {
+        if let Some(message) = self.held.items.pop() {
+            self.tell(message, turn);
+        }
+    }
+
+    #[inline]
+    fn check(&self) -> Result<(), Box<Fault>> {
+        if self.has_stopped { Err(Fault::of_stage("a sink", "the actor has stopped")) } else { Ok(()) }
+    }
 }
 
 impl<M: Send + 'static> Drain<M> for ToActor<M> {
@@ -293,28 +306,23 @@ impl<M: Send + 'static> Drain<M> for ToActor<M> {
 
     #[inline]
     fn ready(&mut self, turn: &mut Turn<'_, '_>) -> Readiness {
-        self.flush(turn);
-        if self.held.items.is_empty() { Readiness::Ready } else { Readiness::Wait }
+        self.tell_held(turn);
+        // When it flushes it says that the actor has stopped.
+        if self.held.items.is_empty() && !self.has_stopped { Readiness::Ready } else { Readiness::Wait }
     }
 
     fn accept(&mut self, item: M, turn: &mut Turn<'_, '_>) -> Result<(), Box<Fault>> {
-        if self.has_stopped {
-            turn.tally.add(1);
-        } else {
-            self.tell(item, turn);
-        }
-        if self.has_stopped { Err(Fault::of_stage("a sink", "the actor has stopped")) } else { Ok(()) }
+        self.tell(item, turn);
+        self.check()
     }
 
     fn start(&mut self, turn: &mut Turn<'_, '_>) {
         self.held = Held::new(1, turn.tally);
     }
 
-    #[inline]
-    fn flush(&mut self, turn: &mut Turn<'_, '_>) {
-        if let Some(message) = self.held.items.pop() {
-            self.tell(message, turn);
-        }
+    fn flush(&mut self, turn: &mut Turn<'_, '_>) -> Result<(), Box<Fault>> {
+        self.tell_held(turn);
+        self.check()
     }
 
     fn is_closed(&self) -> bool {
