@@ -109,13 +109,18 @@ impl<M: Send + 'static> Group<M> {
     }
 
     /// Makes an actor a member, for whoever publishes from now on. It leaves by itself when it stops. Returns whether it
-    /// was none before; also false when the group has ended.
+    /// has become one: false if it was one before, when the group has ended, and when there is no room on the way to the
+    /// group's [actor](Self::actor), which is to watch it. [`contains`](Self::contains) tells the first from the others.
     pub fn join(&self, sender: &mut impl Tell, member: ActorRef<M>) -> bool {
-        let joined = self.list.add(Routee::new(member));
-        if joined {
-            sender.tell(self.actor, GroupMessage(Order::Changed(member.address())));
+        if !self.list.add(Routee::new(member)) {
+            return false;
         }
-        joined
+        // Told behind the change, which the actor is to find.
+        let is_watched = sender.try_tell(self.actor, GroupMessage(Order::Changed(member.address()))).is_ok();
+        if !is_watched {
+            self.list.remove(member.address());
+        }
+        is_watched
     }
 
     /// Takes an actor out of the group. Returns whether it was a member. What was published before still arrives.
