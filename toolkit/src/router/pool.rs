@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hippodrome::{
-    Actor, ActorRef, Ask, Context, Handle, MissedTick, On, Props, Reply, Restart, SpawnError, Stop, StopReason,
-    Tell, Terminated,
+    Actor, ActorRef, Ask, Context, Handle, MissedTick, On, Props, Reply, Restart, SpawnError, Stop, StopReason, Tell,
+    Terminated,
 };
 
 use crate::router::Router;

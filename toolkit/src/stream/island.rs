@@ -194,7 +194,7 @@ fn pull_slice<S: Stage, D: Drain<S::Item>>(stage: &mut S, drain: &mut D, turn: &
                 turn.lose(1, DeadLetterReason::Panicked);
                 // A panic takes as long as thousands of elements.
                 turn.spend_rest();
-                match stage.recover(turn) {
+                match stage.recover(turn).or_else(|| drain.recover()) {
                     Some(OnFailure::Resume | OnFailure::Restart) => {}
                     Some(OnFailure::Stop) | None => return Pulled::Fault(fault),
                 }
