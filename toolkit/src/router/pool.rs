@@ -329,16 +329,22 @@ where
     }
 
     /// What was sent to a routee and lost, such as by a mailbox that drops messages, would make it look busy for good. One
-    /// that was sent nothing and has handled nothing for a while is idle, whatever the counts say.
+    /// that was sent nothing and has handled nothing for a while is idle, whatever the counts say. And nobody has handled
+    /// more than it was sent: one that had twice, so that it is not for a count in between, was sent the rest by others.
     fn settle(&mut self) {
         for (load, seen) in self.routees.iter_mut().filter_map(|kept| kept.load.as_mut()) {
             let counts = load.counts();
-            if counts == *seen && counts.0 != counts.1 {
+            if counts == *seen && counts.0 != counts.1 || is_ahead(counts) && is_ahead(*seen) {
                 load.settle(counts);
             }
             *seen = load.counts();
         }
     }
+}
+
+/// Whether more was handled than was sent.
+const fn is_ahead((sent, handled): (u64, u64)) -> bool {
+    sent.wrapping_sub(handled).cast_signed() < 0
 }
 
 impl<M, A, F> Actor for Keeper<M, F>
