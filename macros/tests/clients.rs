@@ -380,11 +380,11 @@ fn names_do_not_meet_those_of_the_expansion() {
 }
 
 /// Tells by whatever it is given, and asks by what can wait.
-fn by(sender: impl Tell, counter: ActorRef<CounterMsg>) {
+fn by(mut sender: impl Tell, counter: ActorRef<CounterMsg>) {
     sender.try_tell(counter, CounterMsg::Add { n: 1 }).unwrap();
 }
 
-fn ask_by(asker: impl Outside, counter: ActorRef<CounterMsg>) -> u64 {
+fn ask_by(mut asker: impl Outside, counter: ActorRef<CounterMsg>) -> u64 {
     asker.ask(counter, |reply| CounterMsg::Total { reply }).wait(PATIENCE).unwrap()
 }
 

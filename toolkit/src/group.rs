@@ -38,9 +38,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hippodrome::{Actor, ActorRef, Address, Ask, Context, Handle, Props, Reply, Restart, SpawnError, Terminated};
+use hippodrome::{Actor, ActorRef, Address, Ask, Context, Handle, Props, Reply, Restart, SpawnError, Tell, Terminated};
 
-use crate::router::{List, Routee, Router, Sender, Strategy, View};
+use crate::router::{List, Routee, Router, Strategy, View};
 
 /// With what a group's own actor is restarted, should it ever fail. It watches all members again then.
 const RESTART: Restart = Restart::up_to(10, Duration::from_secs(60));
@@ -109,17 +109,22 @@ impl<M: Send + 'static> Group<M> {
     }
 
     /// Makes an actor a member, for whoever publishes from now on. It leaves by itself when it stops. Returns whether it
-    /// was none before; also false when the group has ended.
-    pub fn join(&self, sender: &mut impl Sender, member: ActorRef<M>) -> bool {
-        let joined = self.list.add(Routee::new(member));
-        if joined {
-            sender.tell(self.actor, GroupMessage(Order::Changed(member.address())));
+    /// has become one: false if it was one before, when the group has ended, and when there is no room on the way to the
+    /// group's [actor](Self::actor), which is to watch it. [`contains`](Self::contains) tells the first from the others.
+    pub fn join(&self, sender: &mut impl Tell, member: ActorRef<M>) -> bool {
+        if !self.list.add(Routee::new(member)) {
+            return false;
         }
-        joined
+        // Told behind the change, which the actor is to find.
+        let is_watched = sender.try_tell(self.actor, GroupMessage(Order::Changed(member.address()))).is_ok();
+        if !is_watched {
+            self.list.remove(member.address());
+        }
+        is_watched
     }
 
     /// Takes an actor out of the group. Returns whether it was a member. What was published before still arrives.
-    pub fn leave(&self, sender: &mut impl Sender, member: ActorRef<M>) -> bool {
+    pub fn leave(&self, sender: &mut impl Tell, member: ActorRef<M>) -> bool {
         let left = self.list.remove(member.address());
         if left {
             sender.tell(self.actor, GroupMessage(Order::Changed(member.address())));
@@ -195,7 +200,7 @@ pub struct Publisher<M> {
 impl<M: Clone + Send + 'static> Publisher<M> {
     /// Sends a message to all members. Returns how many there are; to publish to none is no failure, and no dead letter.
     /// Costs a tell for each member, and a clone for each but the last.
-    pub fn publish(&mut self, sender: &mut impl Sender, message: M) -> usize {
+    pub fn publish(&mut self, sender: &mut impl Tell, message: M) -> usize {
         if self.view.is_stale() {
             self.view.refresh();
         }

@@ -71,17 +71,15 @@
 //! ```
 
 mod board;
-mod teller;
 
 use std::fmt;
 use std::sync::Arc;
 
-use hippodrome::{ActorRef, TryTellError};
+use hippodrome::{ActorRef, Tell, TryTellError};
 use hippodrome_ringbuf::latest::{Reader, Writer};
 use parking_lot::{ArcMutexGuard, Mutex, RawMutex};
 
 pub use self::board::{Board, BoardReader, BoardRef, BoardWriteError, board};
-pub use self::teller::Teller;
 pub use hippodrome_ringbuf::LatestError;
 pub use hippodrome_ringbuf::latest::{BoardWriter, Notice, Replaced, Writer as LatestWriter};
 
@@ -169,7 +167,7 @@ struct Target<M> {
 impl<M: Send + 'static> Target<M> {
     /// Sends a notice, if there is one to be sent. One that is refused is taken back, as it is dropped here.
     #[inline]
-    fn tell(&self, by: &mut impl Teller, notice: Option<Notice>) -> Result<(), NotTold> {
+    fn tell(&self, by: &mut impl Tell, notice: Option<Notice>) -> Result<(), NotTold> {
         let Some(notice) = notice else { return Ok(()) };
         by.try_tell(self.to, (self.make)(notice)).map_err(|error| match error {
             TryTellError::Stopped(_) => NotTold::Stopped,
@@ -197,7 +195,7 @@ impl<T: Send + 'static, M: Send + 'static> LatestRef<T, M> {
     /// # Errors
     /// [`NotTold`] if the actor could not be told. The value is written all the same; what it replaced is dropped.
     #[inline]
-    pub fn write(&mut self, by: &mut impl Teller, value: T) -> Result<Replaced<T>, NotTold> {
+    pub fn write(&mut self, by: &mut impl Tell, value: T) -> Result<Replaced<T>, NotTold> {
         let replaced = self.writer.write(value);
         self.remind(by)?;
         Ok(replaced)
@@ -208,7 +206,7 @@ impl<T: Send + 'static, M: Send + 'static> LatestRef<T, M> {
     /// # Errors
     /// [`NotTold`] if the actor could not be told again.
     #[inline]
-    pub fn remind(&mut self, by: &mut impl Teller) -> Result<(), NotTold> {
+    pub fn remind(&mut self, by: &mut impl Tell) -> Result<(), NotTold> {
         self.target.tell(by, self.writer.notice())
     }
 

@@ -43,20 +43,18 @@ mod error;
 mod hashing;
 mod list;
 mod pool;
-mod sender;
 mod strategy;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hippodrome::{ActorRef, AskError, Context, DeadLetterReason, Reply, TryTellError};
+use hippodrome::{ActorRef, AskError, Context, DeadLetterReason, Reply, Tell, TryTellError};
 
 pub use error::{NoRoutees, TryRouteError};
 pub use hashing::ConsistentHashing;
 pub use list::{Routee, Routees};
 pub use pool::{Pool, PoolMessage, PoolRef};
-pub use sender::Sender;
 pub use strategy::{LeastLoaded, Random, RoundRobin, Strategy};
 
 pub(crate) use list::{List, View};
@@ -114,7 +112,7 @@ impl<M: Send + 'static, S: Strategy<M>> Router<M, S> {
     /// Sends a message to one routee. It becomes a dead letter as one that was told by hand would, and as
     /// [`Refused`](DeadLetterReason::Refused) if there are no routees.
     #[inline(always)]
-    pub fn tell(&mut self, sender: &mut impl Sender, message: M) {
+    pub fn tell(&mut self, sender: &mut impl Tell, message: M) {
         self.look();
         match self.strategy.choose(self.view.routees(), &message) {
             Some(routee) => Self::tell_routee(routee, sender, message),
@@ -131,7 +129,7 @@ impl<M: Send + 'static, S: Strategy<M>> Router<M, S> {
     /// [`Full`](TryRouteError::Full) if there is no room on the way to the routee that was chosen,
     /// [`NoRoutees`](TryRouteError::NoRoutees) if there are none, [`Stopped`](TryRouteError::Stopped) if the engine has
     /// stopped, or the routees are of another one.
-    pub fn try_tell(&mut self, sender: &mut impl Sender, message: M) -> Result<(), TryRouteError<M>> {
+    pub fn try_tell(&mut self, sender: &mut impl Tell, message: M) -> Result<(), TryRouteError<M>> {
         let mut message = message;
         loop {
             self.look();
@@ -155,7 +153,7 @@ impl<M: Send + 'static, S: Strategy<M>> Router<M, S> {
 
     /// Sends a message to all routees. Returns how many there are; if none, the message becomes a dead letter as
     /// [`Refused`](DeadLetterReason::Refused). Costs a clone for each but the last.
-    pub fn broadcast(&mut self, sender: &mut impl Sender, message: M) -> usize
+    pub fn broadcast(&mut self, sender: &mut impl Tell, message: M) -> usize
     where
         M: Clone,
     {
@@ -241,14 +239,14 @@ impl<M: Send + 'static, S: Strategy<M>> Router<M, S> {
 
     /// What cannot be accepted is counted as in flight too. The pool finds that out, see `Keeper::settle`.
     #[inline(always)]
-    fn tell_routee(routee: &Routee<M>, sender: &mut impl Sender, message: M) {
+    fn tell_routee(routee: &Routee<M>, sender: &mut impl Tell, message: M) {
         routee.count_sent();
         sender.tell(routee.actor(), message);
     }
 
     #[cold]
     #[inline(never)]
-    fn refuse(&self, sender: &mut impl Sender, message: [M; 1]) {
+    fn refuse(&self, sender: &mut impl Tell, message: [M; 1]) {
         // There is one before there are routers.
         if let Some(owner) = self.view.list().owner() {
             let [message] = message;

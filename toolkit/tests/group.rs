@@ -71,6 +71,30 @@ fn a_member_that_stops_leaves_by_itself_and_one_that_had_stopped_before_too() {
     });
 }
 
+#[test]
+fn who_joins_while_the_groups_actor_cannot_be_told_is_no_member_for_ever() {
+    explore_with(
+        20,
+        |builder| builder.faults(Faults::none().small_rings(true)),
+        |sim| {
+            let (group, _) = group(sim, 0);
+            let handle = sim.handle();
+            let member = handle.spawn(On::Worker(1), || from_fn(|_: u64, _| ())).unwrap();
+            let other = handle.spawn(On::Worker(0), || from_fn(|_: u64, _| ())).unwrap();
+            sim.run_until_idle().unwrap();
+            while handle.try_tell(other, 1).is_ok() {}
+            assert!(!group.join(&mut &handle, member), "nobody would watch it");
+            assert!(!group.contains(member));
+            sim.run_until_idle().unwrap();
+            assert!(group.join(&mut &handle, member));
+            sim.run_until_idle().unwrap();
+            handle.stop(member, Stop::Now).unwrap();
+            sim.run_until_idle().unwrap();
+            assert!(group.is_empty());
+        },
+    );
+}
+
 /// News of joining and leaving reach the group's actor by different ways, and in any order.
 #[test]
 fn however_members_come_and_go_the_group_watches_those_that_are_there() {

@@ -304,6 +304,27 @@ fn what_was_lost_does_not_keep_a_routee_out_of_work() {
     assert_eq!(loads(&mut router), [1, 1]);
 }
 
+/// Whoever has handled more than was counted has not got room for as much more.
+#[test]
+fn a_routee_that_others_tell_all_the_time_does_not_look_idle_for_it() {
+    let mut sim = Sim::builder(9).workers(1).build().unwrap();
+    let (ledger, handle) = (Ledger::default(), sim.handle());
+    let pool = pool(&mut sim, &ledger, 2, LeastLoaded::default());
+    let mut router = pool.router();
+    let direct = routees(&pool)[0];
+    for number in 0..50 {
+        handle.tell(direct, ledger.job(0, number));
+        sim.advance(Duration::from_millis(100)).unwrap();
+    }
+    for number in 50..90 {
+        router.tell(&mut &handle, ledger.job(0, number));
+    }
+    sim.run_until_idle().unwrap();
+    let share = ledger.share(routees(&pool)[1].address());
+    // What the first was told in the last two seconds, up to 20, is not known yet; of the other 20 each gets half.
+    assert!((8..=20).contains(&share), "the one that nobody else tells got {share} of 40");
+}
+
 #[test]
 fn a_message_that_panics_its_routee_is_no_longer_in_flight() {
     let mut sim = Sim::new(9);

@@ -331,7 +331,7 @@ fn on_real_workers_each_sender_is_in_order_and_every_message_is_accounted_for() 
 /// Sends jobs as fast as they are taken.
 fn send_all(
     mut router: Router<Job, RoundRobin>,
-    sender: &mut impl hippodrome_toolkit::router::Sender,
+    sender: &mut impl hippodrome::Tell,
     ledger: &Ledger,
     number: u64,
     jobs: u64,

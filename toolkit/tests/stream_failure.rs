@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hippodrome::{DeadLetterReason, Engine, On, Reply, from_fn};
-use hippodrome_toolkit::stream::{BoxedStage, OnFailure, Runnable, Source, StreamFailure};
+use hippodrome_toolkit::stream::{BoxedStage, OnFailure, Runnable, Sink, Source, StreamFailure};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -113,6 +113,24 @@ fn state_is_kept_or_made_afresh() {
     };
     assert_eq!(batches(OnFailure::Resume), (Ok(vec![vec![1, 2, 3], vec![4, 6]]), 1));
     assert_eq!(batches(OnFailure::Restart), (Ok(vec![vec![1, 2, 3], vec![6]]), 2), "4 was in the batch");
+}
+
+#[test]
+fn a_sink_has_a_policy_of_its_own() {
+    let sum = |policy| Sink::fold(0, |sum, n| *sum += but(3, "three")(n)).on_failure(policy);
+    let numbers = || Source::iter(0..=4_u64).boundary(On::Worker(1));
+    for policy in [OnFailure::Resume, OnFailure::Restart] {
+        assert_eq!(outcome(numbers().to(sum(policy))), (Ok(1 + 2 + 4), 1), "{policy:?}");
+    }
+    let stopped = (Err(stage_failed("fold", "three")), 2);
+    assert_eq!(outcome(numbers().to(sum(OnFailure::Stop))), stopped);
+    // The source's policy is for what is above it, the sink's for itself.
+    let unguarded = || Sink::fold(0, |sum, n| *sum += but(3, "three")(n));
+    assert_eq!(outcome(numbers().on_failure(OnFailure::Resume).to(unguarded())), stopped);
+    let above = numbers().map(but(3, "three")).to(sum(OnFailure::Resume));
+    assert_eq!(outcome(above).0, Err(stage_failed("map", "three")));
+    // The inner one is nearer.
+    assert_eq!(outcome(numbers().to(sum(OnFailure::Resume).on_failure(OnFailure::Stop))), (Ok(7), 1));
 }
 
 #[test]

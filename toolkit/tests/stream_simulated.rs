@@ -3,13 +3,14 @@
 
 mod graphs;
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use graphs::{Op, model, put};
 use hippodrome::sim::{Faults, Sim, explore, explore_with};
-use hippodrome::{On, Reply, from_fn};
+use hippodrome::{MailboxSpec, On, Props, Reply, from_fn};
 use hippodrome_toolkit::stream::{OnFailure, Runnable, Source, Stage, StreamFailure};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -417,6 +418,59 @@ fn a_feed_wakes_its_stream_though_no_message_finds_room() {
             assert_eq!(sim.now(), Duration::ZERO, "no timer was needed for it");
         },
     );
+}
+
+/// What wakes it then is an ask, which comes to an end after an hour.
+#[test]
+fn a_feed_wakes_its_stream_that_has_slept_for_long_though_no_message_finds_room() {
+    explore_with(
+        20,
+        |builder| builder.faults(Faults::none().small_rings(true)),
+        |sim| {
+            let (feed, source) = Source::feed(100);
+            let running = source.on(On::Worker(0)).collect(100).run(&sim.handle()).unwrap();
+            let other = sim.handle().spawn(On::Worker(0), || from_fn(|_: u64, _| ())).unwrap();
+            for n in 0..3 {
+                sim.run_until_idle().unwrap();
+                sim.advance(Duration::from_secs(3 * 3600)).unwrap();
+                while sim.handle().try_tell(other, n).is_ok() {}
+                feed.offer(n).unwrap();
+            }
+            sim.run_until_idle().unwrap();
+            drop(feed);
+            assert_eq!(sim.wait(running.into_ask(), PATIENCE), Ok(Ok(vec![0, 1, 2])));
+            assert_eq!(sim.shutdown().unwrap().dead_letters.total(), 0);
+        },
+    );
+}
+
+#[test]
+fn a_batch_of_whatever_comes_in_its_time_needs_no_room_for_all_that_might() {
+    explore(5, |sim| {
+        let probe = sim.probe::<Vec<u64>>();
+        let (feed, source) = Source::feed(100);
+        let source = source.batch_within(usize::MAX, Duration::from_millis(100)).to_actor(probe.actor());
+        let running = source.run(&sim.handle()).unwrap();
+        (0..4).for_each(|n| feed.offer(n).unwrap());
+        sim.advance(Duration::from_millis(110)).unwrap();
+        assert_eq!(probe.drain(), [vec![0, 1, 2, 3]]);
+        drop(feed);
+        assert_eq!(sim.wait(running.into_ask(), PATIENCE), Ok(Ok(())));
+    });
+}
+
+/// The last element finds no room, and then nobody: that it is the last does not make a success of it.
+#[test]
+fn a_stream_whose_actor_stops_before_its_last_element_fails() {
+    explore(20, |sim| {
+        let one = Props::on(On::Worker(0)).mailbox(MailboxSpec::bounded(NonZeroUsize::MIN));
+        let stops = || from_fn(|_: u64, ctx: &mut hippodrome::Context<'_, u64>| ctx.stop_self());
+        let actor = sim.handle().spawn(one, stops).unwrap();
+        sim.run_until_idle().unwrap();
+        let (result, dropped) = outcome(sim, Source::iter(0..2).on(On::Worker(0)).to_actor(actor));
+        let text = "the actor has stopped".to_owned();
+        assert_eq!((result, dropped), (Err(StreamFailure::Stage { stage: "a sink", text }), 1));
+    });
 }
 
 #[test]

@@ -64,8 +64,8 @@ fn telling(actor: &Actor, method: &Method) -> TokenStream {
         #(#conditions)*
         #docs
         #[inline]
-        #visibility fn #name(self, #sender: impl #engine::Tell #arguments) {
-            #engine::Tell::tell(#sender, self.0, #message::#variant #fields);
+        #visibility fn #name(self, mut #sender: impl #engine::Tell #arguments) {
+            #engine::Tell::tell(&mut #sender, self.0, #message::#variant #fields);
         }
     }
 }
@@ -83,8 +83,8 @@ fn asking(actor: &Actor, method: &Method, answer: &Answer) -> TokenStream {
         #(#conditions)*
         #docs
         #[inline]
-        #visibility fn #name(self, #asker: impl #engine::Outside #arguments) -> #engine::Ask<#ty> {
-            #engine::Outside::ask(#asker, self.0, |#field| #message::#variant #fields)
+        #visibility fn #name(self, mut #asker: impl #engine::Outside #arguments) -> #engine::Ask<#ty> {
+            #engine::Outside::ask(&mut #asker, self.0, |#field| #message::#variant #fields)
         }
 
         #(#conditions)*

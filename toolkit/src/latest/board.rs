@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use hippodrome::ActorRef;
+use hippodrome::{ActorRef, Tell};
 use hippodrome_ringbuf::latest;
 use parking_lot::Mutex;
 
-use super::{BoardWriter, Home, LatestError, Lent, NotTold, Notice, Replaced, Target, Teller};
+use super::{BoardWriter, Home, LatestError, Lent, NotTold, Notice, Replaced, Target};
 
 /// Makes a board of so many keys, from 0 on, for so many writers and one reader.
 ///
@@ -150,7 +150,7 @@ impl<T: Send + 'static, M: Send + 'static> BoardRef<T, M> {
     /// [`NoSuchKey`](BoardWriteError::NoSuchKey) with the value. [`NotTold`](BoardWriteError::NotTold) if the actor could
     /// not be told; the value is written all the same, and what it replaced is dropped.
     #[inline]
-    pub fn write(&mut self, by: &mut impl Teller, key: usize, value: T) -> Result<Replaced<T>, BoardWriteError<T>> {
+    pub fn write(&mut self, by: &mut impl Tell, key: usize, value: T) -> Result<Replaced<T>, BoardWriteError<T>> {
         let replaced = self.writer.write(key, value);
         let replaced = replaced.map_err(|hippodrome_ringbuf::KeyError { key, keys, value }| {
             BoardWriteError::NoSuchKey { key, keys, value }
@@ -164,7 +164,7 @@ impl<T: Send + 'static, M: Send + 'static> BoardRef<T, M> {
     /// # Errors
     /// [`NotTold`] if the actor could not be told again.
     #[inline]
-    pub fn remind(&mut self, by: &mut impl Teller) -> Result<(), NotTold> {
+    pub fn remind(&mut self, by: &mut impl Tell) -> Result<(), NotTold> {
         self.target.tell(by, self.writer.notice())
     }
 

@@ -6,14 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hippodrome::{
-    Actor, ActorRef, Ask, Context, Handle, MissedTick, On, Props, Reply, Restart, SpawnError, Stop, StopReason,
+    Actor, ActorRef, Ask, Context, Handle, MissedTick, On, Props, Reply, Restart, SpawnError, Stop, StopReason, Tell,
     Terminated,
 };
 
 use crate::router::Router;
 use crate::router::counted::{Counted, Load};
 use crate::router::list::{List, Routee};
-use crate::router::sender::Sender;
 use crate::router::strategy::Strategy;
 
 /// How often a pool looks for messages that it counted as sent and that were lost.
@@ -177,7 +176,7 @@ impl<M: Send + 'static, S: Strategy<M>> PoolRef<M, S> {
     /// Sets the number of routees. New ones are spawned; of those that are too many, the last ones are taken off the list
     /// at once, and stop when they have handled what is queued for them. What senders of other workers had on its way
     /// then may come after that, and is a dead letter.
-    pub fn resize(&self, sender: &mut impl Sender, size: usize) {
+    pub fn resize(&self, sender: &mut impl Tell, size: usize) {
         sender.tell(self.actor, PoolMessage::resize(size));
     }
 
@@ -330,16 +329,22 @@ where
     }
 
     /// What was sent to a routee and lost, such as by a mailbox that drops messages, would make it look busy for good. One
-    /// that was sent nothing and has handled nothing for a while is idle, whatever the counts say.
+    /// that was sent nothing and has handled nothing for a while is idle, whatever the counts say. And nobody has handled
+    /// more than it was sent: one that had twice, so that it is not for a count in between, was sent the rest by others.
     fn settle(&mut self) {
         for (load, seen) in self.routees.iter_mut().filter_map(|kept| kept.load.as_mut()) {
             let counts = load.counts();
-            if counts == *seen && counts.0 != counts.1 {
+            if counts == *seen && counts.0 != counts.1 || is_ahead(counts) && is_ahead(*seen) {
                 load.settle(counts);
             }
             *seen = load.counts();
         }
     }
+}
+
+/// Whether more was handled than was sent.
+const fn is_ahead((sent, handled): (u64, u64)) -> bool {
+    sent.wrapping_sub(handled).cast_signed() < 0
 }
 
 impl<M, A, F> Actor for Keeper<M, F>

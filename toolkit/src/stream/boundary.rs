@@ -236,10 +236,11 @@ impl<T: Send + 'static> Drain<T> for Outlet<T> {
         }
     }
 
-    fn flush(&mut self, turn: &mut Turn<'_, '_>) {
+    fn flush(&mut self, turn: &mut Turn<'_, '_>) -> Result<(), Box<Fault>> {
         if self.state == State::Open && !self.open.items.is_empty() {
             self.ship(turn);
         }
+        Ok(())
     }
 
     fn finish(&mut self, turn: &mut Turn<'_, '_>) {

@@ -50,8 +50,8 @@ impl<T: Send + 'static, R: Route<T>> Drain<T> for Fanout<T, R> {
         self.branches.iter_mut().try_fold(signal, |signal, branch| branch.receive(signal, turn))
     }
 
-    fn flush(&mut self, turn: &mut Turn<'_, '_>) {
-        self.branches.iter_mut().for_each(|branch| branch.flush(turn));
+    fn flush(&mut self, turn: &mut Turn<'_, '_>) -> Result<(), Box<Fault>> {
+        self.branches.iter_mut().try_for_each(|branch| branch.flush(turn))
     }
 
     fn finish(&mut self, turn: &mut Turn<'_, '_>) {

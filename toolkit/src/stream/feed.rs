@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::failure::OnFailure;
 use super::signal::{Signal, Tally};
-use super::stage::{Stage, Step, Turn};
+use super::stage::{Stage, Step, Turn, nanos};
 
 /// Why an element was not taken. It comes back.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -84,7 +84,14 @@ struct Bell {
     sleeps: AtomicBool,
     sleeper: OnceLock<(ActorRef<Signal>, Handle)>,
     /// Dropping this wakes the stream where a message finds no room.
-    reserve: Mutex<Option<Reply<()>>>,
+    reserve: Mutex<Option<Reserve>>,
+}
+
+/// An ask of the stream's own: its end, which always finds room, is a wake.
+struct Reserve {
+    /// Its time is up then, and it wakes nobody any more.
+    until_ns: u64,
+    _reply: Reply<()>,
 }
 
 impl Bell {
@@ -157,7 +164,7 @@ pub(crate) fn feed<T>(elements: usize) -> (Feed<T>, Fed<T>) {
 
 const ELEMENTS_MAX: usize = 1 << 30;
 
-/// How long the wake in reserve is good for; it is made anew then.
+/// How long the wake in reserve is good for. Its end wakes the stream, which makes another one before it sleeps again.
 const RESERVED_FOR: Duration = Duration::from_secs(3600);
 
 impl<T: Send + 'static> Fed<T> {
@@ -174,8 +181,10 @@ impl<T: Send + 'static> Fed<T> {
     fn sleep(&mut self, turn: &mut Turn<'_, '_>) -> Result<T, PopError> {
         {
             let mut reserve = self.bell.reserve.lock();
-            if reserve.is_none() {
-                *reserve = Some(turn.ctx().promise(RESERVED_FOR, |_| Signal::Wake));
+            let now_ns = turn.now_ns();
+            if reserve.as_ref().is_none_or(|reserve| reserve.until_ns <= now_ns) {
+                let until_ns = now_ns.saturating_add(nanos(RESERVED_FOR));
+                *reserve = Some(Reserve { until_ns, _reply: turn.ctx().promise(RESERVED_FOR, |_| Signal::Wake) });
             }
         }
         self.bell.sleeps.store(true, Ordering::Relaxed);

@@ -97,8 +97,8 @@ impl<S: Stage, D: Drain<S::Item>> Island<S, D> {
             }
         }
         let goes_on = turn.is_spent() && self.phase == Phase::Open;
-        if !goes_on {
-            self.drain.flush(&mut turn);
+        if !goes_on && let Err(fault) = self.drain.flush(&mut turn) {
+            failure = failure.or(Some(StreamFailure::from(*fault)));
         }
         let wake_ns = turn.wake_ns();
         if let Some(failure) = failure {
@@ -194,7 +194,7 @@ fn pull_slice<S: Stage, D: Drain<S::Item>>(stage: &mut S, drain: &mut D, turn: &
                 turn.lose(1, DeadLetterReason::Panicked);
                 // A panic takes as long as thousands of elements.
                 turn.spend_rest();
-                match stage.recover(turn) {
+                match stage.recover(turn).or_else(|| drain.recover()) {
                     Some(OnFailure::Resume | OnFailure::Restart) => {}
                     Some(OnFailure::Stop) | None => return Pulled::Fault(fault),
                 }

@@ -305,7 +305,8 @@ impl Control {
     /// it ended before its source did. Once the result is there, each element that a source gave has either come out or is
     /// counted here.
     ///
-    /// Not counted are elements that stages drop because they are told to, such as a filter.
+    /// Not counted are elements that stages drop because they are told to, such as a filter, and what the iterator of a
+    /// `flat_map` would still have given. A batch that is on the way is one element.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.tally.get()

@@ -1,10 +1,11 @@
 //! Where elements end.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use hippodrome::{ActorRef, TryTellError};
 
-use super::failure::Fault;
+use super::failure::{Fault, OnFailure, Unwound};
 use super::signal::{Held, Signal, Tally};
 use super::stage::Turn;
 
@@ -53,8 +54,9 @@ pub trait Drain<T>: Send + 'static {
 
     /// For now there are no more elements.
     #[doc(hidden)]
-    fn flush(&mut self, turn: &mut Turn<'_, '_>) {
+    fn flush(&mut self, turn: &mut Turn<'_, '_>) -> Result<(), Box<Fault>> {
         let _ = turn;
+        Ok(())
     }
 
     /// There are no more elements.
@@ -69,6 +71,12 @@ pub trait Drain<T>: Send + 'static {
         true
     }
 
+    /// After a panic has unwound through it: what it was told for this case.
+    #[doc(hidden)]
+    fn recover(&mut self) -> Option<OnFailure> {
+        None
+    }
+
     /// The result, once.
     #[doc(hidden)]
     fn output(&mut self) -> Option<Self::Output>;
@@ -77,11 +85,35 @@ pub trait Drain<T>: Send + 'static {
 /// The end of a stream: what becomes of its elements, and the stream's result. [`Source::to`](super::Source::to) puts it
 /// behind a source; the methods of a source that have the same names do both.
 ///
-/// A sink's closure that panics stops the stream. Where it is to go on, put the closure into a
-/// [`map`](super::Source::map) with an [`on_failure`](super::Source::on_failure) in front of [`Sink::ignore`].
+/// A sink's closure that panics stops the stream, unless the sink has a [policy](Self::on_failure) of its own: that of a
+/// source is for what is above it.
 #[must_use]
 #[derive(Debug)]
 pub struct Sink<D>(pub(crate) D);
+
+impl<D> Sink<D> {
+    /// Says what becomes of the stream when a closure of this sink panics. The element is lost, as it is in a stage. What the
+    /// sink has gathered is the stream's result, and kept also under [`OnFailure::Restart`].
+    ///
+    /// # Examples
+    /// ```
+    /// use hippodrome::Engine;
+    /// use hippodrome_toolkit::stream::{OnFailure, Sink, Source};
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = Engine::builder().unpinned_workers(1).start()?;
+    /// let sum = Sink::fold(0, |sum, n: u64| *sum += 60 / n).on_failure(OnFailure::Resume);
+    /// let running = Source::iter(0..4).to(sum).run(&engine.handle())?;
+    /// assert_eq!(running.wait(Duration::from_secs(5))?, 60 + 30 + 20);
+    /// # engine.shutdown(Duration::from_secs(5))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_failure(self, policy: OnFailure) -> Sink<Guarded<D>> {
+        Sink(Guarded { drain: self.0, policy, unwound: Cell::new(false) })
+    }
+}
 
 impl<F> Sink<ForEach<F>> {
     /// Does something with each element.
@@ -136,6 +168,62 @@ impl<M> Sink<ToActor<M>> {
     /// with a `Reply<()>`, into [`Sink::ignore`].
     pub fn actor(actor: ActorRef<M>) -> Self {
         Self(ToActor { actor, held: Held::new(0, &Tally::default()), has_stopped: false })
+    }
+}
+
+/// See [`Sink::on_failure`].
+#[derive(Debug)]
+pub struct Guarded<D> {
+    drain: D,
+    policy: OnFailure,
+    /// Whether a panic has unwound through here.
+    unwound: Cell<bool>,
+}
+
+impl<T, D: Drain<T>> Drain<T> for Guarded<D> {
+    type Output = D::Output;
+
+    #[inline]
+    fn ready(&mut self, turn: &mut Turn<'_, '_>) -> Readiness {
+        self.drain.ready(turn)
+    }
+
+    #[inline]
+    fn accept(&mut self, item: T, turn: &mut Turn<'_, '_>) -> Result<(), Box<Fault>> {
+        let unwound = Unwound(&self.unwound);
+        let accepted = self.drain.accept(item, turn);
+        std::mem::forget(unwound);
+        accepted
+    }
+
+    fn start(&mut self, turn: &mut Turn<'_, '_>) {
+        self.drain.start(turn);
+    }
+
+    fn receive(&mut self, signal: Signal, turn: &mut Turn<'_, '_>) -> Option<Signal> {
+        self.drain.receive(signal, turn)
+    }
+
+    fn flush(&mut self, turn: &mut Turn<'_, '_>) -> Result<(), Box<Fault>> {
+        self.drain.flush(turn)
+    }
+
+    fn finish(&mut self, turn: &mut Turn<'_, '_>) {
+        self.drain.finish(turn);
+    }
+
+    fn is_closed(&self) -> bool {
+        self.drain.is_closed()
+    }
+
+    fn recover(&mut self) -> Option<OnFailure> {
+        // The policy that is nearest to the panic decides.
+        let unwound = self.unwound.take();
+        self.drain.recover().or(unwound.then_some(self.policy))
+    }
+
+    fn output(&mut self) -> Option<D::Output> {
+        self.drain.output()
     }
 }
 
@@ -286,6 +374,18 @@ impl<M: Send + 'static> ToActor<M> {
             }
         }
     }
+
+    #[inline]
+    fn tell_held(&mut self, turn: &mut Turn<'_, '_>) {
+        if let Some(message) = self.held.items.pop() {
+            self.tell(message, turn);
+        }
+    }
+
+    #[inline]
+    fn check(&self) -> Result<(), Box<Fault>> {
+        if self.has_stopped { Err(Fault::of_stage("a sink", "the actor has stopped")) } else { Ok(()) }
+    }
 }
 
 impl<M: Send + 'static> Drain<M> for ToActor<M> {
@@ -293,28 +393,23 @@ impl<M: Send + 'static> Drain<M> for ToActor<M> {
 
     #[inline]
     fn ready(&mut self, turn: &mut Turn<'_, '_>) -> Readiness {
-        self.flush(turn);
-        if self.held.items.is_empty() { Readiness::Ready } else { Readiness::Wait }
+        self.tell_held(turn);
+        // When it flushes it says that the actor has stopped.
+        if self.held.items.is_empty() && !self.has_stopped { Readiness::Ready } else { Readiness::Wait }
     }
 
     fn accept(&mut self, item: M, turn: &mut Turn<'_, '_>) -> Result<(), Box<Fault>> {
-        if self.has_stopped {
-            turn.tally.add(1);
-        } else {
-            self.tell(item, turn);
-        }
-        if self.has_stopped { Err(Fault::of_stage("a sink", "the actor has stopped")) } else { Ok(()) }
+        self.tell(item, turn);
+        self.check()
     }
 
     fn start(&mut self, turn: &mut Turn<'_, '_>) {
         self.held = Held::new(1, turn.tally);
     }
 
-    #[inline]
-    fn flush(&mut self, turn: &mut Turn<'_, '_>) {
-        if let Some(message) = self.held.items.pop() {
-            self.tell(message, turn);
-        }
+    fn flush(&mut self, turn: &mut Turn<'_, '_>) -> Result<(), Box<Fault>> {
+        self.tell_held(turn);
+        self.check()
     }
 
     fn is_closed(&self) -> bool {

@@ -277,7 +277,8 @@ impl<S: Stage> Source<S> {
         self.then(|up| Box::new(up) as BoxedStage<S::Item>)
     }
 
-    /// The elements of both, as they come: in turn, where both have some.
+    /// The elements of both, as they come: in turn, where both have some. Both run where this one is [placed](Self::on), as
+    /// those of a zip and a concat do; with a [boundary](Self::boundary) behind it the other runs elsewhere.
     pub fn merge<U: Stage<Item = S::Item>>(self, other: Source<U>) -> Source<impl Stage<Item = S::Item>> {
         self.then_with(other, |one, other| Merge {
             one,
@@ -306,7 +307,8 @@ impl<S: Stage> Source<S> {
         self.then(|up| Named { up, name })
     }
 
-    /// Says what becomes of failures in the part above, up to the last boundary, that are not decided further up.
+    /// Says what becomes of failures in the part above, up to the last boundary, that are not decided further up. A sink
+    /// has a [policy](Sink::on_failure) of its own.
     pub fn on_failure(self, policy: OnFailure) -> Source<impl Stage<Item = S::Item>> {
         self.then(|up| Supervised { up, policy, unwound: Cell::new(false) })
     }

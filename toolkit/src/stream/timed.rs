@@ -8,6 +8,9 @@ use super::signal::{Held, Tally};
 use super::stage::{Stage, Step, Turn, forward, nanos};
 use super::transform::pull;
 
+/// For how many elements a batch has room from the start; it grows to more.
+const RESERVED: usize = 1024;
+
 /// So many elements in one, or those that came in some time.
 pub(crate) struct Batch<S: Stage> {
     pub(crate) up: S,
@@ -42,7 +45,7 @@ impl<S: Stage<Item: Send>> Stage for Batch<S> {
             match self.up.next(turn) {
                 Step::Item(item) => {
                     if self.held.items.is_empty() {
-                        self.held.items.reserve(self.elements);
+                        self.held.items.reserve(self.elements.min(RESERVED));
                         self.due_ns =
                             self.within.map_or(u64::MAX, |within| turn.now_ns().saturating_add(nanos(within)));
                     }
@@ -111,7 +114,7 @@ pub(crate) struct Throttle<S> {
 impl<S> Throttle<S> {
     pub(crate) fn new(up: S, elements: u64, per: Duration) -> Self {
         let elements = elements.max(1);
-        let token_ns = (nanos(per) / elements).max(1);
+        let token_ns = nanos(per).div_ceil(elements).max(1);
         let most_ns = token_ns.saturating_mul(elements);
         Self { up, token_ns, bucket_ns: most_ns, most_ns, filled_ns: None }
     }
@@ -140,4 +143,17 @@ impl<S: Stage> Stage for Throttle<S> {
     }
 
     forward!(up);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_throttle_never_lets_more_pass_than_it_was_told() {
+        for (elements, per_ns) in [(3, 10), (600_000_000, 1_000_000_000), (7, 7), (1, 0), (u64::MAX, u64::MAX)] {
+            let throttle = Throttle::new((), elements, Duration::from_nanos(per_ns));
+            assert!(per_ns / throttle.token_ns <= elements, "{elements} in {per_ns} ns");
+        }
+    }
 }
