@@ -14,13 +14,15 @@ use crate::core::Core;
 /// [`Handle`](crate::Handle) comes by itself.
 pub struct Batch<'a, M> {
     first: Option<M>,
+    /// Whether there is nothing behind the first one, whatever is at hand.
+    is_alone: bool,
     core: &'a mut Core,
 }
 
 impl<'a, M: Send + 'static> Batch<'a, M> {
     #[inline(always)]
     pub(crate) fn new(first: M, core: &'a mut Core) -> Self {
-        Self { first: Some(first), core }
+        Self { first: Some(first), is_alone: false, core }
     }
 
     /// Takes the next message; `None` at the end of the batch. From then on the message is handled: if the actor panics,
@@ -28,14 +30,14 @@ impl<'a, M: Send + 'static> Batch<'a, M> {
     #[expect(clippy::should_implement_trait, reason = "an iterator would keep the context from its user")]
     #[inline]
     pub fn next(&mut self) -> Option<M> {
-        self.first.take().or_else(|| self.core.take_next())
+        self.first.take().or_else(|| if self.is_alone { None } else { self.core.take_next() })
     }
 
     /// Whether the batch has no more messages: the moment to commit what it was about. Costs three compares.
     #[inline]
     #[must_use]
     pub fn is_over(&mut self) -> bool {
-        self.first.is_none() && self.core.is_end_of_slice()
+        self.first.is_none() && (self.is_alone || self.core.is_end_of_slice())
     }
 
     /// Hands the first message on alone, as a batch of one: for what stands around an actor and does something around each
@@ -64,10 +66,32 @@ impl<'a, M: Send + 'static> Batch<'a, M> {
     /// ```
     #[inline(always)]
     pub fn first_alone(self, handle: impl FnOnce(Batch<'_, M>)) {
-        let Self { first, core } = self;
-        let limit = core.end_slice();
-        handle(Batch { first, core });
-        core.resume_slice(limit);
+        handle(Batch { is_alone: true, ..self });
+    }
+
+    /// A batch of this message alone: for what stands around an actor and has the message in its hands. What is at hand
+    /// besides comes in batches of its own.
+    ///
+    /// # Examples
+    /// ```
+    /// use hippodrome::{Actor, Batch, Context};
+    ///
+    /// /// Hands even numbers on to another actor, and forgets the odd ones.
+    /// struct Even<A>(A);
+    ///
+    /// impl<A: Actor<Msg = u64>> Actor for Even<A> {
+    ///     type Msg = u64;
+    ///     fn handle(&mut self, n: u64, ctx: &mut Context<'_, u64>) {
+    ///         if n % 2 == 0 {
+    ///             self.0.handle_batch(Batch::of_one(n, ctx));
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    #[inline(always)]
+    #[must_use = "the message is lost with a batch that nobody takes it from"]
+    pub fn of_one(message: M, ctx: &'a mut Context<'_, M>) -> Self {
+        Self { first: Some(message), is_alone: true, core: ctx.core() }
     }
 
     /// The worker, as in [`Actor::handle`](crate::Actor::handle).

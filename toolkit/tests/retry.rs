@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hippodrome::sim::{Faults, Sim, explore, explore_with};
-use hippodrome::{Actor, ActorRef, Context, DeadLetterReason, Engine, Handle, MailboxSpec, On, Props, Restart, Stop};
+use hippodrome::{
+    Actor, ActorRef, Batch, Context, DeadLetterReason, Engine, Handle, MailboxSpec, On, Props, Restart, Stop,
+};
 use hippodrome_toolkit::supervision::{
     ChildRef, ChildSpec, Quarantine, QuarantineOrder, Quarantined, Retry, Retrying, Strategy, Supervisor,
 };
@@ -87,6 +89,43 @@ fn a_message_is_tried_again_before_those_behind_it() {
         }
         let report = sim.shutdown().unwrap();
         assert_eq!(report.dead_letters.total(), 2);
+    });
+}
+
+/// Handles its messages by batches alone.
+struct Batching(Clerk);
+
+impl Actor for Batching {
+    type Msg = Job;
+
+    fn handle(&mut self, _: Job, _: &mut Context<'_, Job>) {
+        panic!("it takes batches");
+    }
+
+    fn handle_batch(&mut self, mut batch: Batch<'_, Job>) {
+        while let Some(job) = batch.next() {
+            assert!(batch.is_over(), "it is alone");
+            self.0.handle(job, &mut batch.context());
+        }
+    }
+}
+
+#[test]
+fn an_actor_that_takes_batches_gets_them_one_message_each() {
+    explore(50, |sim| {
+        let books = Books::default();
+        let factory = Retry::times(2).wrap({
+            let books = books.clone();
+            move || Batching(Clerk(books.clone()))
+        });
+        let clerk = sim.handle().spawn(patient(0), factory).unwrap();
+        let jobs = [0, 2, 0, 3, 0].into_iter().zip(1..).map(|(panics, number)| Job { number, panics });
+        let starter = move |(), ctx: &mut Context<'_, ()>| assert_eq!(ctx.tell_batch(clerk, jobs.clone()), 5);
+        let starter = sim.handle().spawn(On::Worker(0), move || hippodrome::from_fn(starter.clone())).unwrap();
+        sim.handle().tell(starter, ());
+        sim.run_until_idle().unwrap();
+        assert_eq!(books.0.lock().handled, [1, 2, 3, 5]);
+        assert_eq!(panicked(sim), 1);
     });
 }
 
