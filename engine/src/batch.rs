@@ -16,13 +16,15 @@ use crate::core::Core;
 /// [`Handle`](crate::Handle) comes by itself.
 pub struct Batch<'a, M> {
     core: &'a mut Core,
+    /// Whether there is nothing in it, whatever is at hand.
+    is_none: bool,
     message: PhantomData<fn(M)>,
 }
 
 impl<'a, M: Send + 'static> Batch<'a, M> {
     #[inline(always)]
     pub(crate) fn new(core: &'a mut Core) -> Self {
-        Self { core, message: PhantomData }
+        Self { core, is_none: false, message: PhantomData }
     }
 
     /// Takes the next message; `None` at the end of the batch. From then on the message is handled: if the actor panics,
@@ -30,7 +32,7 @@ impl<'a, M: Send + 'static> Batch<'a, M> {
     #[expect(clippy::should_implement_trait, reason = "an iterator would keep the context from its user")]
     #[inline]
     pub fn next(&mut self) -> Option<M> {
-        self.core.take_next()
+        if self.is_none { None } else { self.core.take_next() }
     }
 
     /// Takes all that is left, and hands it out one by one behind `first`.
@@ -67,38 +69,32 @@ impl<'a, M: Send + 'static> Batch<'a, M> {
     #[inline]
     #[must_use]
     pub fn is_over(&mut self) -> bool {
-        self.core.is_end_of_slice()
+        self.is_none || self.core.is_end_of_slice()
     }
 
-    /// Lets `handle` have a batch that is over, though this one may not be: for what stands around an actor and does
-    /// something around each of its messages. The others come in batches of their own.
+    /// A batch of nothing: for what stands around an actor, has a message in its hands, and does something around each. What
+    /// is at hand besides comes to it by itself.
     ///
     /// # Examples
     /// ```
     /// use hippodrome::{Actor, Batch, Context};
     ///
-    /// /// Counts what another actor handles.
-    /// struct Counted<A> {
-    ///     actor: A,
-    ///     handled: u64,
-    /// }
+    /// /// Hands even numbers on to another actor, and forgets the odd ones.
+    /// struct Even<A>(A);
     ///
-    /// impl<A: Actor> Actor for Counted<A> {
-    ///     type Msg = A::Msg;
-    ///     fn handle(&mut self, msg: A::Msg, ctx: &mut Context<'_, A::Msg>) {
-    ///         self.actor.handle(msg, ctx);
-    ///     }
-    ///     fn handle_batch(&mut self, first: A::Msg, rest: Batch<'_, A::Msg>) {
-    ///         rest.withheld(|none| self.actor.handle_batch(first, none));
-    ///         self.handled += 1;
+    /// impl<A: Actor<Msg = u64>> Actor for Even<A> {
+    ///     type Msg = u64;
+    ///     fn handle(&mut self, n: u64, ctx: &mut Context<'_, u64>) {
+    ///         if n % 2 == 0 {
+    ///             self.0.handle_batch(n, Batch::none(ctx));
+    ///         }
     ///     }
     /// }
     /// ```
     #[inline(always)]
-    pub fn withheld(self, handle: impl FnOnce(Batch<'_, M>)) {
-        let limit = self.core.end_slice();
-        handle(Batch::new(self.core));
-        self.core.resume_slice(limit);
+    #[must_use]
+    pub fn none(ctx: &'a mut Context<'_, M>) -> Self {
+        Self { core: ctx.core(), is_none: true, message: PhantomData }
     }
 
     /// The worker, as in [`Actor::handle`](crate::Actor::handle).

@@ -308,6 +308,12 @@ impl<'a, M: Send + 'static> Context<'a, M> {
         self.core.order(Task::ReleaseChild { parent, child });
     }
 
+    /// Counts and reports a message of this actor's that is gone, so that there is none to hand to
+    /// [`dead_letter`](Self::dead_letter): for what keeps messages back, and hands one to a handler that panics.
+    pub fn report_lost(&mut self, reason: DeadLetterReason) {
+        self.core.report_dead_letter(self.core.me(), std::any::type_name::<M>(), reason);
+    }
+
     /// Says that the message at hand is kept, although its handler is about to panic: whoever calls this handles it again
     /// or reports it, and the engine reports no dead letter for it. For wrappers of actors that catch a panic, call this
     /// and go on with the panic.

@@ -98,22 +98,6 @@ impl Core {
         }
     }
 
-    /// Ends the slice with the message that is being handled. Returns where it was to end, for
-    /// [`resume_slice`](Self::resume_slice).
-    #[inline(always)]
-    pub(crate) fn end_slice(&mut self) -> u64 {
-        std::mem::replace(&mut self.limit, self.counters.handled)
-    }
-
-    /// Lets the slice end where it was to, unless it was [interrupted](Self::interrupt) meanwhile: then when that is done.
-    #[inline(always)]
-    pub(crate) fn resume_slice(&mut self, limit: u64) {
-        match &mut self.interrupted_limit {
-            Some(interrupted) => *interrupted = limit,
-            None => self.limit = limit,
-        }
-    }
-
     /// After each run: does what it ordered. Returns whether the slice goes on.
     #[inline(always)]
     pub(crate) fn after_run(&mut self) -> bool {

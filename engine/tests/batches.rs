@@ -172,11 +172,7 @@ impl Actor for OneByOne {
     type Msg = Order;
 
     fn handle(&mut self, order: Order, ctx: &mut Context<'_, Order>) {
-        self.0.handle(order, ctx);
-    }
-
-    fn handle_batch(&mut self, first: Order, rest: Batch<'_, Order>) {
-        rest.withheld(|none| self.0.handle_batch(first, none));
+        self.0.handle_batch(order, Batch::none(ctx));
     }
 }
 

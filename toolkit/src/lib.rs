@@ -19,6 +19,7 @@ pub mod router;
 pub mod stash;
 pub mod stream;
 pub mod supervision;
+mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod topic;

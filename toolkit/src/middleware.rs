@@ -25,7 +25,8 @@
 //! Everything that arrives goes through the layers: timers and answers that the actor itself waits for, too. A layer that
 //! refuses messages can be told [which](RateLimit::only) it is for.
 //!
-//! A layered actor handles message by message: the layers do not see batches, so the actor inside gets none either.
+//! Layers see message by message. So an actor that overrides [`handle_batch`](hippodrome::Actor::handle_batch) gets batches
+//! of one inside of them.
 //!
 //! # How to use
 //! ```
@@ -66,7 +67,7 @@ pub use spans::Tracing;
 
 use std::time::Duration;
 
-use hippodrome::{Actor, Context, DeadLetterReason};
+use hippodrome::{Actor, Batch, Context, DeadLetterReason};
 
 /// What is called around an actor that takes `M`.
 ///
@@ -129,7 +130,7 @@ impl<A: Actor, L: Middleware<A::Msg>> Actor for Layered<L, A> {
     #[inline(always)]
     fn handle(&mut self, msg: A::Msg, ctx: &mut Context<'_, A::Msg>) {
         let Self { layer, inner } = self;
-        layer.handle(msg, ctx, |msg, ctx| inner.handle(msg, ctx));
+        layer.handle(msg, ctx, |msg, ctx| inner.handle_batch(msg, Batch::none(ctx)));
     }
 
     #[inline(always)]

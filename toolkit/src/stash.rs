@@ -214,15 +214,32 @@ pub trait Stashing: Actor {
     /// The messages go past [middleware](crate::middleware), which has seen them when they came.
     ///
     /// # Panics
-    /// With a handler. The engine reports one message as [`Panicked`](DeadLetterReason::Panicked): it stands for the one
-    /// that was being handled again, since the one that brought this about had been handled by then. The rest of the stash
-    /// is reported as [`Stopped`](DeadLetterReason::Stopped).
+    /// With a handler. The message that was being handled again is reported as
+    /// [`Panicked`](DeadLetterReason::Panicked), and the one that brought this about is not: it had been handled by then.
+    /// The rest of the stash is reported as [`Stopped`](DeadLetterReason::Stopped). Under a
+    /// [`Retry`](crate::supervision::Retry), the one that brought this about is tried again.
     fn unstash_all(&mut self, ctx: &mut Context<'_, Self::Msg>) {
         if self.stash().replay() {
             return;
         }
         while let Some(message) = self.stash().next_replayed() {
-            self.handle(message, ctx);
+            accounted(ctx, |ctx| self.handle(message, ctx));
+        }
+    }
+}
+
+/// Handles a message that was stashed. If that panics, it is this message which is gone: the one at hand was handled, or
+/// is tried again by whoever stands around the actor.
+pub(crate) fn accounted<M: Send + 'static, R>(
+    ctx: &mut Context<'_, M>,
+    handle: impl FnOnce(&mut Context<'_, M>) -> R,
+) -> R {
+    match catch_unwind(AssertUnwindSafe(|| handle(ctx))) {
+        Ok(result) => result,
+        Err(panic) => {
+            ctx.rescue_message();
+            ctx.report_lost(DeadLetterReason::Panicked);
+            resume_unwind(panic)
         }
     }
 }

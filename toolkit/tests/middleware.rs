@@ -126,32 +126,35 @@ fn layers_are_made_anew_with_the_actor() {
     });
 }
 
-/// Would take its messages at once.
-struct Batching(Sender<&'static str>);
+/// Handles its messages by batches alone.
+struct Batching(Sender<u64>);
 
 impl Actor for Batching {
     type Msg = u64;
 
     fn handle(&mut self, _: u64, _: &mut Context<'_, u64>) {
-        self.0.send("one").unwrap();
+        panic!("it takes batches");
     }
 
-    fn handle_batch(&mut self, first: u64, rest: Batch<'_, u64>) {
-        rest.for_each_behind(first, |_, _| self.0.send("one of a batch").unwrap());
+    fn handle_batch(&mut self, first: u64, mut rest: Batch<'_, u64>) {
+        assert!(rest.is_over() && rest.next().is_none(), "it is alone");
+        self.0.send(first).unwrap();
     }
 }
 
 #[test]
-fn a_layered_actor_handles_message_by_message() {
+fn a_layered_actor_gets_batches_of_one() {
     let mut sim = Sim::new(6);
     let (sender, seen) = mpsc::channel();
-    let factory = (move || Batching(sender.clone())).layer(|| Silent);
+    let factory =
+        (move || Batching(sender.clone())).layer(|| Silent).layer(|| RateLimit::per_second(7)).layer(|| Silent);
     let actor = sim.handle().spawn(On::Worker(0), factory).unwrap();
     let starter = move |(), ctx: &mut Context<'_, ()>| assert_eq!(ctx.tell_batch(actor, 0..10), 10);
     let starter = sim.handle().spawn(On::Worker(0), move || from_fn(starter)).unwrap();
     sim.handle().tell(starter, ());
     sim.run_until_idle().unwrap();
-    assert_eq!(seen.try_iter().collect::<Vec<_>>(), ["one"; 10]);
+    assert_eq!(seen.try_iter().collect::<Vec<_>>(), (0..7).collect::<Vec<_>>());
+    assert_eq!(sim.stats().dead_letters().total(), 3);
 }
 
 /// Handles in two ways in turn, under layers.

@@ -6,7 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hippodrome::sim::{Faults, Sim, explore, explore_with};
-use hippodrome::{Actor, ActorRef, Context, DeadLetterReason, Engine, Handle, MailboxSpec, On, Props, Restart, Stop};
+use hippodrome::{
+    Actor, ActorRef, Batch, Context, DeadLetterReason, Engine, Handle, MailboxSpec, On, Props, Restart, Stop,
+};
+use hippodrome_toolkit::machine::{Machine, StateMachine, Transition};
+use hippodrome_toolkit::stash::{Stash, Stashing};
 use hippodrome_toolkit::supervision::{
     ChildRef, ChildSpec, Quarantine, QuarantineOrder, Quarantined, Retry, Retrying, Strategy, Supervisor,
 };
@@ -87,6 +91,128 @@ fn a_message_is_tried_again_before_those_behind_it() {
         }
         let report = sim.shutdown().unwrap();
         assert_eq!(report.dead_letters.total(), 2);
+    });
+}
+
+/// Handles its messages by batches alone.
+struct Batching(Clerk);
+
+impl Actor for Batching {
+    type Msg = Job;
+
+    fn handle(&mut self, _: Job, _: &mut Context<'_, Job>) {
+        panic!("it takes batches");
+    }
+
+    fn handle_batch(&mut self, first: Job, mut rest: Batch<'_, Job>) {
+        assert!(rest.is_over() && rest.next().is_none(), "it is alone");
+        self.0.handle(first, &mut rest.context());
+    }
+}
+
+#[test]
+fn an_actor_that_takes_batches_gets_them_one_message_each() {
+    explore(50, |sim| {
+        let books = Books::default();
+        let factory = Retry::times(2).wrap({
+            let books = books.clone();
+            move || Batching(Clerk(books.clone()))
+        });
+        let clerk = sim.handle().spawn(patient(0), factory).unwrap();
+        let jobs = [0, 2, 0, 3, 0].into_iter().zip(1..).map(|(panics, number)| Job { number, panics });
+        let starter = move |(), ctx: &mut Context<'_, ()>| assert_eq!(ctx.tell_batch(clerk, jobs.clone()), 5);
+        let starter = sim.handle().spawn(On::Worker(0), move || hippodrome::from_fn(starter.clone())).unwrap();
+        sim.handle().tell(starter, ());
+        sim.run_until_idle().unwrap();
+        assert_eq!(books.0.lock().handled, [1, 2, 3, 5]);
+        assert_eq!(panicked(sim), 1);
+    });
+}
+
+/// Keeps its jobs until job 0 comes.
+struct Keeping {
+    clerk: Clerk,
+    is_open: bool,
+    stash: Stash<Job>,
+}
+
+impl Stashing for Keeping {
+    fn stash(&mut self) -> &mut Stash<Job> {
+        &mut self.stash
+    }
+}
+
+impl Actor for Keeping {
+    type Msg = Job;
+
+    fn handle(&mut self, job: Job, ctx: &mut Context<'_, Job>) {
+        if job.number == 0 {
+            self.is_open = true;
+            self.clerk.handle(job, ctx);
+            self.unstash_all(ctx);
+        } else if self.is_open {
+            self.clerk.handle(job, ctx);
+        } else {
+            self.stash.stash(ctx, job).unwrap();
+        }
+    }
+}
+
+/// The same as a state machine, whose state is whether it is open.
+struct KeepingMachine {
+    clerk: Clerk,
+    stash: Stash<Job>,
+}
+
+impl Machine for KeepingMachine {
+    type State = bool;
+    type Msg = Job;
+
+    fn handle(&mut self, is_open: &mut bool, job: Job, ctx: &mut Context<'_, Job>) -> Transition<bool> {
+        if job.number == 0 {
+            self.clerk.handle(job, ctx);
+            return Transition::Goto(true);
+        }
+        if *is_open {
+            self.clerk.handle(job, ctx);
+        } else {
+            self.stash.stash(ctx, job).unwrap();
+        }
+        Transition::Stay
+    }
+
+    fn stash(&mut self) -> Option<&mut Stash<Job>> {
+        Some(&mut self.stash)
+    }
+}
+
+/// The one that is tried again is the one that opened it. So the one that panicked is reported, as the engine reports one
+/// without a retry.
+fn a_panic_at_a_stashed_message<A: Actor<Msg = Job>>(make: impl Fn(Clerk) -> A + Clone + Send + 'static) {
+    explore(20, |sim| {
+        let (books, make) = (Books::default(), make.clone());
+        let clerks = books.clone();
+        let factory = Retry::times(2).wrap(move || make(Clerk(clerks.clone())));
+        let clerk = sim.handle().spawn(patient(0), factory).unwrap();
+        for (number, panics) in [(1, 0), (2, 1), (3, 0), (0, 0), (4, 0)] {
+            sim.handle().tell(clerk, Job { number, panics });
+        }
+        sim.run_until_idle().unwrap();
+        assert_eq!(books.0.lock().handled, [0, 1, 0, 4]);
+        let dead = sim.stats().dead_letters();
+        assert_eq!((panicked(sim), dead.get(DeadLetterReason::Stopped), dead.total()), (1, 1, 2));
+    });
+}
+
+#[test]
+fn a_stashed_message_that_panics_is_reported_though_another_is_tried_again() {
+    a_panic_at_a_stashed_message(|clerk| Keeping { clerk, is_open: false, stash: Stash::with_limit(8) });
+}
+
+#[test]
+fn so_is_one_that_a_machine_has_stashed() {
+    a_panic_at_a_stashed_message(|clerk| {
+        StateMachine::new(KeepingMachine { clerk, stash: Stash::with_limit(8) }, false)
     });
 }
 

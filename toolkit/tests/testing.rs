@@ -106,6 +106,15 @@ impl Actor for Slow {
 }
 
 #[test]
+fn no_patience_is_too_long() {
+    everywhere(5, |runtime| {
+        let probe = Probe::<u64>::new(runtime);
+        tell(runtime, &probe, [1]);
+        probe.within(Duration::MAX).expect_eq(runtime, 1);
+    });
+}
+
+#[test]
 fn the_time_of_a_simulation_is_virtual() {
     let mut sim = Sim::new(11);
     let probe = Probe::new(&mut sim);

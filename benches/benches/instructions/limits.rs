@@ -49,7 +49,7 @@ const _: () = assert!(RANDOM.instructions <= 1.3 * IN_TURN.instructions / 1.03);
 /// Beside its limit it is held to what `flood` costs in the same run.
 pub(crate) const MIDDLEWARE: Limit = Limit { scenario: "middleware", unit: "message", instructions: 45.0 };
 pub(crate) const DEADLINE: Limit = Limit { scenario: "deadline", unit: "message", instructions: 68.5 };
-pub(crate) const RATE_LIMIT: Limit = Limit { scenario: "rate_limit", unit: "message", instructions: 93.0 };
+pub(crate) const RATE_LIMIT: Limit = Limit { scenario: "rate_limit", unit: "message", instructions: 99.0 };
 pub(crate) const BREAKER: Limit = Limit { scenario: "breaker", unit: "message", instructions: 72.5 };
 pub(crate) const SPANS: Limit = Limit { scenario: "spans", unit: "message", instructions: 54.0 };
 pub(crate) const METRICS: Limit = Limit { scenario: "metrics", unit: "message", instructions: 61.5 };

@@ -6,6 +6,7 @@ use std::fmt;
 use hippodrome::{Actor, Context, TimerKey};
 
 use super::{Machine, StateTimeout, Transition};
+use crate::stash::accounted;
 
 /// The actor that runs a [`Machine`].
 ///
@@ -115,7 +116,7 @@ impl<T: Machine> StateMachine<T> {
         let Some(stash) = self.machine.stash() else { return };
         stash.replay();
         while let Some(message) = self.machine.stash().and_then(|stash| stash.next_replayed()) {
-            match self.handle_one(message, ctx) {
+            match accounted(ctx, |ctx| self.handle_one(message, ctx)) {
                 Done::Stayed => {}
                 Done::Changed => {
                     if let Some(stash) = self.machine.stash() {

@@ -2,26 +2,31 @@
 //!
 //! Everything that decides whether somebody may pass is one word: a time, whose two lowest bits are the phase. As time goes
 //! on, no word comes twice, so a result is known to be of the phase that it was admitted in by that word alone, and whoever
-//! changes the phase does it by one exchange. The rest is counts: if several threads meet there, a trial or a failure may
-//! be counted in the next phase or not at all, and no state is ever stuck. Who sees a phase by an acquiring load of the word
-//! sees what was counted before the exchange that released it.
+//! changes the phase does it by one exchange. The rest is counts, which are set behind the exchange: if a thread is held up
+//! there for a whole phase, a trial or a failure may be counted in the next one or not at all, and no state is ever stuck.
+//! Who sees a phase by an acquiring load of the word sees what was counted before the exchange that released it.
+//!
+//! The models in `breaker/models.rs` show this, and that each of these writes is needed.
+
+#[cfg(all(shuttle, test))]
+mod models;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::nanos;
+use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// When a [`Breaker`] opens, and when it closes again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BreakerLimits {
-    /// It opens at so many failures; at least 1.
+    /// It opens at so many failures; at least 1. The breaker keeps the time of each but one, in eight bytes.
     pub failures: u32,
     /// If they come within this time.
     pub within: Duration,
     /// How long it stays open; at least a microsecond. After that, and each further such time without a result, it lets
-    /// some through to try.
+    /// some through to try. Longer than a try may take: if others were let through meanwhile, its result comes too late.
     pub cool_down: Duration,
     /// How many it lets through then; at least 1. It closes when as many have gone well, and opens again at the first that
     /// has not.

@@ -95,27 +95,27 @@ impl<M> fmt::Debug for RateLimit<M> {
 }
 
 /// A bucket of tokens. So that nothing is ever rounded, a token is as many drops as the time has nanoseconds, and each
-/// nanosecond adds as many drops as there may be messages in that time.
+/// nanosecond adds as many drops as there may be messages in that time. A message's drops have 64 bits and so has a time,
+/// the numbers of messages have 32: so all sums are below 2^98.
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
-    drops_per_ns: u64,
+    drops_per_ns: u32,
     drops_per_message: u64,
-    most: u64,
-    drops: u64,
+    most: u128,
+    drops: u128,
     filled_ns: u64,
 }
 
 impl Bucket {
     fn new(messages: u32, time_ns: u64) -> Self {
-        let bucket =
-            Self { drops_per_ns: messages.into(), drops_per_message: time_ns, most: 0, drops: 0, filled_ns: 0 };
+        let bucket = Self { drops_per_ns: messages, drops_per_message: time_ns, most: 0, drops: 0, filled_ns: 0 };
         bucket.holding(messages)
     }
 
     /// The same with room for so many messages, full.
     fn holding(self, messages: u32) -> Self {
-        let messages = if self.drops_per_ns == 0 { 0 } else { u64::from(messages.max(1)) };
-        let most = self.drops_per_message.saturating_mul(messages);
+        let messages = if self.drops_per_ns == 0 { 0 } else { messages.max(1) };
+        let most = u128::from(self.drops_per_message) * u128::from(messages);
         Self { most, drops: most, ..self }
     }
 
@@ -123,8 +123,9 @@ impl Bucket {
     fn take(&mut self, now_ns: u64) -> bool {
         let passed_ns = now_ns.saturating_sub(self.filled_ns);
         self.filled_ns = now_ns;
-        self.drops = self.drops.saturating_add(passed_ns.saturating_mul(self.drops_per_ns)).min(self.most);
-        let left = self.drops.checked_sub(self.drops_per_message);
+        let filled = self.drops + u128::from(passed_ns) * u128::from(self.drops_per_ns);
+        self.drops = filled.min(self.most);
+        let left = self.drops.checked_sub(self.drops_per_message.into());
         self.drops = left.unwrap_or(self.drops);
         left.is_some()
     }
@@ -170,8 +171,18 @@ mod tests {
     }
 
     #[test]
+    fn a_burst_is_what_it_says_however_long_the_time() {
+        let day_ns = 86_400_000_000_000;
+        let messages = 1_234_567;
+        let mut bucket = Bucket::new(messages, day_ns);
+        assert_eq!((0..2 * messages).filter(|_| bucket.take(0)).count(), messages as usize);
+        assert_eq!((0..2 * messages).filter(|_| bucket.take(day_ns / 2)).count(), messages as usize / 2);
+        assert_eq!((0..2 * messages).filter(|_| bucket.take(u64::MAX)).count(), messages as usize);
+    }
+
+    #[test]
     fn no_time_is_too_long_and_no_rate_too_high() {
-        let mut bucket = Bucket::new(u32::MAX, u64::MAX);
+        let mut bucket = Bucket::new(u32::MAX, u64::MAX).holding(1);
         assert!(bucket.take(0));
         assert!(!bucket.take(1));
         let mut bucket = Bucket::new(u32::MAX, 1);

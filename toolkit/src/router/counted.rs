@@ -70,17 +70,11 @@ impl Drop for Handled<'_> {
 impl<A: Actor> Actor for Counted<A> {
     type Msg = A::Msg;
 
+    /// One message at a time, so that each is counted when it was handled.
     #[inline]
     fn handle(&mut self, msg: A::Msg, ctx: &mut Context<'_, A::Msg>) {
         let _handled = Handled(&self.load);
-        self.actor.handle(msg, ctx);
-    }
-
-    /// One message at a time, so that each is counted when it was handled.
-    #[inline]
-    fn handle_batch(&mut self, first: A::Msg, rest: Batch<'_, A::Msg>) {
-        let _handled = Handled(&self.load);
-        rest.withheld(|none| self.actor.handle_batch(first, none));
+        self.actor.handle_batch(msg, Batch::none(ctx));
     }
 
     fn started(&mut self, ctx: &mut Context<'_, A::Msg>) {

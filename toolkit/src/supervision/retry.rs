@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
-use hippodrome::{Actor, ActorRef, Address, Context, DeadLetterReason, Handle};
+use hippodrome::{Actor, ActorRef, Address, Batch, Context, DeadLetterReason, Handle};
 use parking_lot::Mutex;
 
 use crate::supervision::quarantine::Quarantined;
@@ -19,7 +19,8 @@ use crate::supervision::quarantine::Quarantined;
 ///
 /// The message is accounted for in any case: handled once without a panic, or reported once, or in quarantine.
 ///
-/// The cost is a clone of each message, and a landing for a panic. What a message has changed elsewhere before its handler
+/// The cost is a clone of each message, and a landing for a panic; an actor that overrides
+/// [`handle_batch`](Actor::handle_batch) gets batches of one. What a message has changed elsewhere before its handler
 /// panicked, it will change again.
 ///
 /// # Examples
@@ -160,7 +161,7 @@ where
     A::Msg: Clone,
 {
     fn attempt(&mut self, message: A::Msg, ctx: &mut Context<'_, A::Msg>) -> Result<(), Box<dyn Any + Send>> {
-        catch_unwind(AssertUnwindSafe(|| self.actor.handle(message, ctx)))
+        catch_unwind(AssertUnwindSafe(|| self.actor.handle_batch(message, Batch::none(ctx))))
     }
 
     /// Keeps the message for the next life, puts it into quarantine, or lets it go, which reports it.

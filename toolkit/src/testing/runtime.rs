@@ -122,12 +122,12 @@ impl Runtime for Engine {
     }
 
     fn run_until(&mut self, time: Duration, done: &mut dyn FnMut() -> bool) -> Result<bool, StillBusy> {
-        let deadline = Instant::now() + time;
+        let begun = Instant::now();
         loop {
             if done() {
                 return Ok(true);
             }
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = time.saturating_sub(begun.elapsed());
             if left.is_zero() {
                 return Ok(false);
             }
