@@ -48,11 +48,7 @@ const UNSAFE_OUTSIDE: &[(&str, &str)] = &[
     ("ringbuf/tests/lane.rs", "as above"),
     ("ringbuf/tests/messages/mod.rs", "describes the messages of these tests to the rings"),
     ("ringbuf/tests/oneshot.rs", "an allocator that counts, answers as raw pointers, and a waker that panics"),
-    ("toolkit/tests/behaviours_allocate_nothing.rs", "an allocator that counts allocations"),
-    ("toolkit/tests/health_allocations.rs", "an allocator that counts allocations"),
-    ("toolkit/tests/latest_no_allocation.rs", "an allocator that counts allocations"),
-    ("toolkit/tests/router_no_allocation.rs", "an allocator that counts allocations"),
-    ("toolkit/tests/stream_allocation.rs", "an allocator that counts allocations"),
+    ("toolkit/tests/common/allocations.rs", "an allocator that counts allocations"),
 ];
 
 /// The roots of crates that may contain unsafe code, and so cannot forbid it.

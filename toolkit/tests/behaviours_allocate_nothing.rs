@@ -1,10 +1,12 @@
 //! No allocation per message in the steady state: behaviours, machines with timeouts, stashes, and all layers.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#[path = "common/allocations.rs"]
+mod allocations;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use allocations::allocations_of_all;
 use hippodrome::{Actor, ActorRef, Context, Engine, Host, ManualClock, On};
 use hippodrome_toolkit::behaviour::Behaviours;
 use hippodrome_toolkit::machine::{Machine, StateMachine, StateTimeout, Transition};
@@ -12,41 +14,6 @@ use hippodrome_toolkit::middleware::{
     Breaker, BreakerLimits, CircuitBreaker, Deadline, Layers, Metrics, RateLimit, Tracing,
 };
 use hippodrome_toolkit::stash::{Stash, Stashing};
-
-/// Counts allocations while it is switched on.
-struct Counting;
-
-static COUNTS: AtomicBool = AtomicBool::new(false);
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-fn note() {
-    if COUNTS.load(Ordering::Relaxed) {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note();
-        // SAFETY: the caller's contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's contract.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        note();
-        // SAFETY: the caller's contract.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 enum Msg {
     Work(#[expect(dead_code, reason = "a message has a payload")] u64),
@@ -171,11 +138,11 @@ fn no_message_allocates_in_the_steady_state() {
     for _ in 0..50 {
         round(&mut host, &clock, actors);
     }
-    COUNTS.store(true, Ordering::SeqCst);
-    for _ in 0..50 {
-        round(&mut host, &clock, actors);
-    }
-    COUNTS.store(false, Ordering::SeqCst);
-    assert_eq!(ALLOCATIONS.load(Ordering::SeqCst), 0);
+    let allocations = allocations_of_all(|| {
+        for _ in 0..50 {
+            round(&mut host, &clock, actors);
+        }
+    });
+    assert_eq!(allocations, 0);
     assert_eq!(handle.stats().dead_letters().total(), 0);
 }

@@ -1,46 +1,14 @@
 //! A monitor allocates nothing for a check, in the steady state.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+#[path = "common/allocations.rs"]
+mod allocations;
+
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use allocations::allocations_of_all;
 use hippodrome::{Actor, Context, Engine, On, Reply};
 use hippodrome_toolkit::health::{Check, HealthMonitor};
-
-/// Counts allocations of all threads while it is switched on.
-struct Counting;
-
-static COUNTS: AtomicBool = AtomicBool::new(false);
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-fn note() {
-    if COUNTS.load(Ordering::Relaxed) {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note();
-        // SAFETY: the caller's contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's contract.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        note();
-        // SAFETY: the caller's contract.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -83,11 +51,7 @@ fn a_check_allocates_nothing() {
     let mut counted = Vec::new();
     while counted.last() != Some(&0) {
         assert!(counted.len() < 10, "checks allocate: {counted:?}");
-        ALLOCATIONS.store(0, Ordering::SeqCst);
-        COUNTS.store(true, Ordering::SeqCst);
-        wait_for(400);
-        COUNTS.store(false, Ordering::SeqCst);
-        counted.push(ALLOCATIONS.load(Ordering::SeqCst));
+        counted.push(allocations_of_all(|| wait_for(400)));
     }
     engine.shutdown(PATIENCE).unwrap();
 }

@@ -1,49 +1,14 @@
 //! Conflation does not allocate: neither writes nor notices nor takes, once the engine has warmed up.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "common/allocations.rs"]
+mod allocations;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use allocations::allocations_here;
 use hippodrome::config::{Config, WorkerConfig};
 use hippodrome::{Context, Engine, On, from_fn};
 use hippodrome_toolkit::latest::{self, BoardRef, LatestRef, Notice};
-
-/// Counts what the thread allocates that has switched it on: the one of the host, on which everything runs.
-struct Counting;
-
-thread_local! {
-    static COUNTS: Cell<bool> = const { Cell::new(false) };
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-fn note() {
-    if COUNTS.get() {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-    }
-}
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note();
-        // SAFETY: the caller's contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's contract.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        note();
-        // SAFETY: the caller's contract.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const KEYS: usize = 100;
 
@@ -92,10 +57,8 @@ fn neither_a_write_nor_a_notice_nor_a_take_allocates() {
     // As many rounds as go over the segments of the worker's ring, of which the second is allocated when it is needed.
     (0..2_000).for_each(&mut round);
     let before = TAKEN.load(Ordering::Relaxed);
-    COUNTS.set(true);
-    (0..4_000).for_each(&mut round);
-    COUNTS.set(false);
+    let allocations = allocations_here(|| (0..4_000).for_each(&mut round));
     let taken = TAKEN.load(Ordering::Relaxed) - before;
-    assert_eq!(ALLOCATIONS.get(), 0);
+    assert_eq!(allocations, 0);
     assert!(taken >= 4_000 * (KEYS as u64 + 1), "{taken}");
 }

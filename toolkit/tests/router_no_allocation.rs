@@ -1,54 +1,22 @@
 //! Routers, groups and topics allocate nothing for a message in the steady state. A global allocator counts what all
 //! threads of the process allocate while a test measures.
 
+#[path = "common/allocations.rs"]
+mod allocations;
+
 #[path = "common/router.rs"]
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use allocations::allocations_of_all;
 use common::{PATIENCE, eventually};
 use hippodrome::{Actor, AskError, Context, Engine, Handle, On, Reply, from_fn};
 use hippodrome_toolkit::group::{Group, Publisher};
 use hippodrome_toolkit::router::{ConsistentHashing, LeastLoaded, Pool, Random, RoundRobin, Router, Strategy};
 use hippodrome_toolkit::topic::Topic;
-
-/// Counts allocations of all threads while it is switched on.
-struct Counting;
-
-static COUNTS: AtomicBool = AtomicBool::new(false);
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-fn note() {
-    if COUNTS.load(Ordering::Relaxed) {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note();
-        // SAFETY: the caller's contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's contract.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        note();
-        // SAFETY: the caller's contract.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const MESSAGES: u64 = 200;
 
@@ -169,10 +137,6 @@ fn steady<S: Strategy<Work> + Send + 'static>(handle: &Handle, name: &'static st
     let mut counted = Vec::with_capacity(10);
     while counted.last() != Some(&0) {
         assert!(counted.len() < 10, "{name} allocates, in 3 rounds each time: {counted:?}");
-        ALLOCATIONS.store(0, Ordering::SeqCst);
-        COUNTS.store(true, Ordering::SeqCst);
-        (0..3).for_each(|_| round());
-        COUNTS.store(false, Ordering::SeqCst);
-        counted.push(ALLOCATIONS.load(Ordering::SeqCst));
+        counted.push(allocations_of_all(|| (0..3).for_each(|_| round())));
     }
 }

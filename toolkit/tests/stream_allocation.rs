@@ -1,50 +1,18 @@
 //! A stream allocates nothing per element in the steady state: not within an island, not across boundaries on one worker
 //! or two, not for an answer of an actor, and not for an element of a feed.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#[path = "common/allocations.rs"]
+mod allocations;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use allocations::allocations_of_all;
 use hippodrome::{Engine, On, Reply, from_fn};
 use hippodrome_toolkit::stream::{Runnable, Source, Stage};
 
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Counts allocations of all threads while it is switched on.
-struct Counting;
-
-static COUNTS: AtomicBool = AtomicBool::new(false);
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-fn note() {
-    if COUNTS.load(Ordering::Relaxed) {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note();
-        // SAFETY: the caller's contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's contract.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        note();
-        // SAFETY: the caller's contract.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Runs an endless stream, which counts its elements, and counts the allocations of many of them.
 fn steady(what: &str, engine: &Engine, elements: u64, stream: impl FnOnce(Arc<AtomicU64>) -> Runnable<()>) {
@@ -58,11 +26,7 @@ fn steady(what: &str, engine: &Engine, elements: u64, stream: impl FnOnce(Arc<At
         }
     };
     wait_for(elements);
-    ALLOCATIONS.store(0, Ordering::Relaxed);
-    COUNTS.store(true, Ordering::Relaxed);
-    wait_for(elements);
-    COUNTS.store(false, Ordering::Relaxed);
-    let allocations = ALLOCATIONS.load(Ordering::Relaxed);
+    let allocations = allocations_of_all(|| wait_for(elements));
     running.cancel().unwrap();
     let _ = running.wait(PATIENCE);
     assert_eq!(allocations, 0, "{what} allocates");
