@@ -64,9 +64,10 @@ fn source(site: &str) -> String {
 }
 
 /// Sites that no model notices: a file, what the line says, and why.
-const SURVIVORS: [(&str, &str, &str); 4] = [
+const SURVIVORS: [(&str, &str, &str); 5] = [
+    ("engine/src/running.rs", "self.type_index.store", "only the watchdog reads it, which needs time to pass"),
     ("engine/src/start.rs", "NEXT.fetch_update", "a number that two engines would share, and no model has two"),
-    ("engine/src/stats.rs", "stats.pulse.store", "only the watchdog reads it, which needs time to pass"),
+    ("engine/src/stats.rs", "stats.pulse.store", "as above"),
     ("ringbuf/src/doorbell.rs", "self.sources[word as usize].swap", "a source that is heard again is found empty"),
     ("ringbuf/src/oneshot/state.rs", "fetch_sub(REGISTERED", "memory that is not recycled, which loom's models find"),
 ];
