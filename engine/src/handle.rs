@@ -18,7 +18,7 @@ use crate::event::SystemEvent;
 use crate::failure::contained;
 use crate::message::{Of, WorkerMessage};
 use crate::port::Port;
-use crate::reply::Reply;
+use crate::reply::{Reply, count_panics};
 use crate::shared::{Phase, Shared};
 use crate::spawn::Props;
 use crate::stats::Stats;
@@ -117,7 +117,7 @@ impl Handle {
     /// in drops.
     pub fn dead_letter<M>(&self, to: impl Into<Address>, message: M, reason: DeadLetterReason) {
         let to = to.into();
-        contained(|| self.bury(to, message, reason));
+        count_panics(contained(|| self.bury(to, message, reason)));
     }
 
     /// Counts and reports a message that could not be accepted, and drops it.

@@ -118,12 +118,7 @@ impl<T: Send + 'static> Route<T> {
             // A sender closes its own channel. If the waker of who asked panics, that must not meet another panic, of the
             // actor that had the reply in its hand.
             Self::Outside(sender) => {
-                let panics = contained(|| drop(sender));
-                if panics > 0
-                    && let Some(orphans) = polled()
-                {
-                    orphans.count_panics(panics);
-                }
+                count_panics(contained(|| drop(sender)));
             }
             Self::Nowhere => {}
         }
@@ -141,12 +136,21 @@ fn polled() -> Option<Rc<Orphans>> {
     POLLED.with(|polled| polled.try_borrow().ok().and_then(|polled| polled.clone()))
 }
 
+/// Counts panics of foreign code that had no worker at hand, if one is being polled on this thread.
+pub(crate) fn count_panics(panics: u64) {
+    if panics > 0
+        && let Some(orphans) = polled()
+    {
+        orphans.count_panics(panics);
+    }
+}
+
 /// Replies that were dropped unanswered on a worker's thread: their askers are told at the end of the turn.
 #[derive(Default)]
 pub(crate) struct Orphans {
     some: Cell<bool>,
     list: RefCell<Vec<(Home, AskKey)>>,
-    /// Panics of the wakers of those who asked from outside, as their replies were dropped.
+    /// Panics of foreign code that were contained without the worker: of wakers, and of messages that are dropped.
     panics: Cell<u64>,
 }
 
