@@ -30,7 +30,7 @@ fn steady(what: &str, engine: &Engine, elements: u64, stream: impl FnOnce(Arc<At
     running.cancel().unwrap();
     let _ = running.wait(PATIENCE);
     // What else the process does meanwhile, such as its watchdogs and snapshots of its counts, is not the stream's.
-    assert!(allocations < elements / 100, "{what} allocates: {allocations} times for {elements} elements");
+    assert!(allocations < elements / 1000, "{what} allocates: {allocations} times for {elements} elements");
 }
 
 fn counted(source: Source<impl Stage<Item = u64>>, seen: Arc<AtomicU64>) -> Runnable<()> {
@@ -40,7 +40,9 @@ fn counted(source: Source<impl Stage<Item = u64>>, seen: Arc<AtomicU64>) -> Runn
 /// One test, since the count is of the whole process: the harness allocates when a test ends.
 #[test]
 fn no_element_allocates_in_the_steady_state() {
-    let engine = Engine::builder().unpinned_workers(2).start().unwrap();
+    // Room for a wake for every element: one that finds none allocates.
+    let builder = Engine::builder().unpinned_workers(2).configure(|config| config.defaults.ingress_kib = 8192);
+    let engine = builder.start().unwrap();
     let numbers = || Source::iter(0_u64..).on(On::Worker(0)).map(|n| n + 1);
     steady("an island", &engine, 100_000, |seen| counted(numbers().filter(|n| n % 2 == 0), seen));
     steady("a boundary on a worker", &engine, 100_000, |seen| counted(numbers().boundary(On::Worker(0)), seen));

@@ -69,6 +69,10 @@ impl<T> fmt::Debug for OfferError<T> {
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Cost
+/// An offer to a stream that is awake is a push. One that sleeps is woken by a message; where the worker's ingress is full, by
+/// an order, which allocates.
 pub struct Feed<T> {
     /// There until the feed is dropped.
     producer: Option<mpsc::Producer<T>>,
