@@ -9,12 +9,14 @@
 
 pub mod behaviour;
 pub mod blocking;
+mod duration;
 pub mod group;
 mod guide;
 pub mod health;
 pub mod latest;
 pub mod machine;
 pub mod middleware;
+mod panic_text;
 pub mod router;
 pub mod stash;
 pub mod stream;

@@ -65,8 +65,6 @@ pub use deadline::Deadline;
 pub use rate_limit::RateLimit;
 pub use spans::Tracing;
 
-use std::time::Duration;
-
 use hippodrome::{Actor, Batch, Context, DeadLetterReason};
 
 /// What is called around an actor that takes `M`.
@@ -178,9 +176,4 @@ where
 #[cold]
 fn refuse<M: Send + 'static>(msg: M, ctx: &mut Context<'_, M>) {
     ctx.dead_letter(ctx.me(), msg, DeadLetterReason::Refused);
-}
-
-/// A duration in nanoseconds, at most `u64::MAX` of them.
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -6,6 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use hippodrome::AskError;
 
+use crate::panic_text::panic_text;
+
 /// Why there is no value of the work.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -98,9 +100,7 @@ pub enum PoolError {
 
 /// The error of work that panicked.
 pub(super) fn panicked(panic: Box<dyn Any + Send>) -> TaskError {
-    let text = panic.downcast_ref::<&'static str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let error = TaskError::Panicked(text.unwrap_or("a panic without a message").into());
+    let error = TaskError::Panicked(panic_text(&*panic).into());
     discard(panic);
     error
 }

@@ -11,6 +11,7 @@ use hippodrome::{Actor, Context, On};
 use super::error::PoolError;
 use super::pool::{BlockingPool, Builder, Crew, Look};
 use super::queue::{Job, Order, Queue};
+use crate::duration::nanos;
 
 impl Builder {
     /// Makes a pool for the actors of a simulation. Its threads are actors there, to whom no fault happens: which of them
@@ -81,7 +82,7 @@ impl SimulatedThread {
         while let Some(Order::Run(job)) = self.queue.try_next() {
             let Some(job) = self.queue.begin(job) else { continue };
             let (least, most) = (self.takes.start(), self.takes.end());
-            let spread_ns = u64::try_from(most.saturating_sub(*least).as_nanos()).unwrap_or(u64::MAX);
+            let spread_ns = nanos(most.saturating_sub(*least));
             let takes = *least + Duration::from_nanos(ctx.random() % spread_ns.saturating_add(1));
             // Without a timer it takes no time.
             if takes.is_zero() || ctx.send_after(takes, Look::Done).is_err() {

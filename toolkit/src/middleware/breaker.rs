@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::nanos;
+use crate::duration::nanos;
 use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// When a [`Breaker`] opens, and when it closes again.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hippodrome::{Context, DeadLetterReason};
 
 use super::Middleware;
+use crate::duration::nanos;
 
 /// Does not let a message through whose time is over when its turn has come: so that an actor that lags behind does no
 /// work that nobody waits for any more.
@@ -80,7 +81,7 @@ impl<M: Send + 'static> Deadline<M, ()> {
         time: Duration,
         mut sent_ns: impl FnMut(&M) -> u64 + 'static,
     ) -> Deadline<M, impl FnMut(&M) -> u64 + 'static> {
-        let time_ns = super::nanos(time);
+        let time_ns = nanos(time);
         Deadline::by(move |msg: &M| sent_ns(msg).saturating_add(time_ns))
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use hippodrome::Context;
 
-use super::{Middleware, nanos, refuse};
+use super::{Middleware, refuse};
+use crate::duration::nanos;
 
 /// Lets so many messages through in a time, by a bucket of tokens on the engine's clock: in any time `t` at most the burst
 /// and the rate times `t`.

@@ -6,6 +6,7 @@ use std::cell::Cell;
 use hippodrome::{DeadLetterReason, SpawnError, StopReason};
 
 use super::stage::{Stage, Step, Turn, forward};
+use crate::panic_text::panic_text;
 
 /// What becomes of a stream when a stage fails: when its closure panics, or gives an error where it may.
 ///
@@ -114,9 +115,7 @@ impl Fault {
     /// What a panic said, if it said it in words.
     #[cold]
     pub(crate) fn of_panic(stage: &'static str, panic: &(dyn Any + Send)) -> Box<Self> {
-        let text = panic.downcast_ref::<&'static str>().copied();
-        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        Self::of_stage(stage, text.unwrap_or("a panic without a message"))
+        Self::of_stage(stage, panic_text(panic))
     }
 
     /// Whether it is an element that was lost, which is to be counted.

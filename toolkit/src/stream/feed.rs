@@ -11,7 +11,8 @@ use parking_lot::Mutex;
 
 use super::failure::OnFailure;
 use super::signal::{Signal, Tally};
-use super::stage::{Stage, Step, Turn, nanos};
+use super::stage::{Stage, Step, Turn};
+use crate::duration::nanos;
 
 /// Why an element was not taken. It comes back.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]

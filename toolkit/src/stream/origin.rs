@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::failure::Fault;
-use super::stage::{Stage, Step, Turn, nanos, origin};
+use super::stage::{Stage, Step, Turn, origin};
+use crate::duration::nanos;
 
 /// The elements of an iterator.
 pub(crate) struct Iter<I> {

@@ -11,6 +11,7 @@ use hippodrome::{ActorRef, Context, DeadLetterReason};
 
 use super::failure::{Fault, OnFailure};
 use super::signal::{Dropped, Outbox, Signal, Tally};
+use crate::duration::nanos;
 
 /// What a stage gives to whoever pulls it.
 #[doc(hidden)]
@@ -317,9 +318,4 @@ impl Drop for Naming<'_, '_, '_> {
             self.turn.blamed.set(Blamed::Named(self.name));
         }
     }
-}
-
-/// A duration in nanoseconds, at most `u64::MAX` of them.
-pub(crate) fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use hippodrome::DeadLetterReason;
 
 use super::signal::{Held, Tally};
-use super::stage::{Stage, Step, Turn, forward, nanos};
+use super::stage::{Stage, Step, Turn, forward};
 use super::transform::pull;
+use crate::duration::nanos;
 
 /// For how many elements a batch has room from the start; it grows to more.
 const RESERVED: usize = 1024;

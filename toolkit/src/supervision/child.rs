@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hippodrome::{ActorRef, Address, Context, Reply, Stop, TimerKey};
 
+use crate::duration::nanos;
 use crate::supervision::intensity::Waits;
 use crate::supervision::order::{Order, Supervise};
 use crate::supervision::spec::{Lifetime, Spawned, Spec};
@@ -145,8 +146,7 @@ impl Child {
 
     /// Tells it to start again.
     pub(crate) fn restart(&mut self, wait: Duration, ctx: &mut Context<'_, Supervise>) {
-        let wait_ns = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
-        self.state = State::Starting { at_ns: ctx.now_ns().saturating_add(wait_ns) };
+        self.state = State::Starting { at_ns: ctx.now_ns().saturating_add(nanos(wait)) };
         self.restarts += 1;
         ctx.restart_child(self.address, wait);
     }

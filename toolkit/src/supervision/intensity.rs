@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use hippodrome::{Backoff, Context};
 
+use crate::duration::nanos;
+
 /// How chance changes the wait before a restart, so that those who failed together do not come back together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -21,10 +23,8 @@ pub enum Jitter {
 impl Jitter {
     /// The wait, as this number out of all has it.
     pub(crate) fn apply(self, wait: Duration, random: u64) -> Duration {
-        let share = |of: Duration| {
-            let nanos = of.as_nanos().min(u64::MAX.into());
-            Duration::from_nanos(((nanos * (u128::from(random) + 1)) >> 64) as u64)
-        };
+        let share =
+            |of: Duration| Duration::from_nanos(((u128::from(nanos(of)) * (u128::from(random) + 1)) >> 64) as u64);
         match self {
             Self::None => wait,
             Self::Equal => wait / 2 + share(wait / 2),

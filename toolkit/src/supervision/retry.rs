@@ -8,6 +8,7 @@ use std::sync::Arc;
 use hippodrome::{Actor, ActorRef, Address, Batch, Context, DeadLetterReason, Handle};
 use parking_lot::Mutex;
 
+use crate::panic_text::panic_text;
 use crate::supervision::quarantine::Quarantined;
 
 /// What is to become of a message at which an actor panics. By itself the engine reports it as a dead letter and drops it.
@@ -172,7 +173,7 @@ where
         } else if let Some(quarantine) = &self.retry.quarantine
             && let Some(message) = kept.message.clone()
         {
-            let reason = text_of(panic).to_owned();
+            let reason = panic_text(panic).to_owned();
             quarantine(ctx, Quarantined { message, actor: kept.to, panics: kept.panics, reason });
             // If that panics, it is a dead letter after all.
             kept.message = None;
@@ -184,10 +185,4 @@ impl<A: Actor> fmt::Debug for Retrying<A> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Retrying({}, {:?})", std::any::type_name::<A>(), self.retry)
     }
-}
-
-/// What a panic said.
-fn text_of(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&'static str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic without a message")
 }
