@@ -9,20 +9,21 @@ use std::sync::Arc;
 use parking_lot::{ArcMutexGuard, Mutex, RawMutex};
 
 /// What an actor keeps, in the hands of the one that lives now. It goes home when this is dropped.
-pub(crate) type Lease<T> = ArcMutexGuard<RawMutex, T>;
+pub type Lease<T> = ArcMutexGuard<RawMutex, T>;
 
 /// Where something is kept while nobody has it.
 #[derive(Debug)]
-pub(crate) struct Home<T>(Arc<Mutex<T>>);
+pub struct Home<T>(Arc<Mutex<T>>);
 
 /// The value was still out when it was asked for.
 #[derive(Debug, thiserror::Error)]
 #[error("what an actor keeps is still in use")]
-pub(crate) struct NotAtHome;
+pub struct NotAtHome;
 
 impl<T> Home<T> {
     /// Keeps a value.
-    pub(crate) fn new(value: T) -> Self {
+    #[must_use]
+    pub fn new(value: T) -> Self {
         Self(Arc::new(Mutex::new(value)))
     }
 
@@ -30,7 +31,7 @@ impl<T> Home<T> {
     ///
     /// # Errors
     /// It is out.
-    pub(crate) fn try_lease(&self) -> Result<Lease<T>, NotAtHome> {
+    pub fn try_lease(&self) -> Result<Lease<T>, NotAtHome> {
         self.0.try_lock_arc().ok_or(NotAtHome)
     }
 
@@ -38,7 +39,7 @@ impl<T> Home<T> {
     ///
     /// # Panics
     /// If it is out: two actors live that were made by one factory.
-    pub(crate) fn lease(&self) -> Lease<T> {
+    pub fn lease(&self) -> Lease<T> {
         self.try_lease().expect("an actor gives it back when it is dropped, and is made again after that")
     }
 }

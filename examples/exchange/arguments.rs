@@ -1,9 +1,9 @@
 //! The command line.
 
+use clap::Parser;
 use clap::builder::RangedU64ValueParser;
-use clap::{Parser, ValueEnum};
 use hippodrome_affinity::CoreSet;
-use hippodrome_examples::parse_cores;
+use hippodrome_examples::{Format, parse_cores};
 use hippodrome_perf_kit::open_loop::{Pattern, SECOND_NS};
 
 use crate::flow::Settings;
@@ -81,15 +81,6 @@ pub(crate) struct Arguments {
     /// How the result is printed
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Text)]
     pub(crate) format: Format,
-}
-
-/// How the result is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// A report for people
-    Text,
-    /// One JSON object
-    Json,
 }
 
 /// Arguments that do not go together.

@@ -3,9 +3,9 @@
 
 use hdrhistogram::Histogram;
 use hippodrome::{Actor, ActorRef, Context};
+use hippodrome_examples::Lease;
 use hippodrome_perf_kit::open_loop::{Length, Recorder};
 
-use crate::lease::Lease;
 use crate::order::{Action, MAX_LOTS, OrderId, Reason, Report, Request, State, TICKS, What};
 use crate::risk::RiskMsg;
 use crate::traders::TradersMsg;

@@ -23,7 +23,6 @@ mod flow;
 mod gateway;
 mod journal;
 mod kill;
-mod lease;
 mod ledger;
 mod market_data;
 mod matcher;
@@ -42,12 +41,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use hippodrome::config::Config;
-use hippodrome_examples::{MAX_DEFAULT_WORKERS, default_workers, pinned_workers};
+use hippodrome_examples::{Format, MAX_DEFAULT_WORKERS, default_workers, pinned_workers, write_disagreements};
 
-use crate::arguments::{Arguments, ArgumentsError, Format};
+use crate::arguments::{Arguments, ArgumentsError};
 use crate::pipeline::PipelineError;
 use crate::replay::Replay;
-use crate::report::{Report, write_disagreements};
+use crate::report::Report;
 use crate::verdict::disagreements;
 
 #[cfg(feature = "mimalloc")]
@@ -100,7 +99,7 @@ fn run(arguments: &Arguments) -> Result<bool, RunError> {
         Format::Json => report.write_json(&mut out)?,
     }
     out.flush()?;
-    write_disagreements(&disagreements, &mut io::stderr().lock())?;
+    write_disagreements("exchange", &disagreements, &mut io::stderr().lock())?;
     Ok(disagreements.is_empty())
 }
 

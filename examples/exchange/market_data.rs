@@ -5,9 +5,9 @@
 //! and it is never behind what it reads. The board is nobody's state: no quote is lost with an actor that panics.
 
 use hippodrome::{Actor, Context};
+use hippodrome_examples::Lease;
 use hippodrome_toolkit::latest::{BoardReader, Notice};
 
-use crate::lease::Lease;
 use crate::order::Quote;
 
 /// What of market data outlives its panics, beside the board.

@@ -11,12 +11,12 @@
 //! A snapshot is taken every so many entries, so that a restart takes as long as these do, however long the journal is.
 
 use hippodrome::{Actor, ActorRef, Context};
+use hippodrome_examples::Lease;
 use hippodrome_toolkit::latest::{BoardWriter, Notice};
 
 use crate::book::Book;
 use crate::journal::Journal;
 use crate::kill::{Kills, Moment, kill_at};
-use crate::lease::Lease;
 use crate::order::{Action, Quote, Reason, Report, Request, What};
 use crate::risk::RiskMsg;
 

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use hippodrome::config::Config;
 use hippodrome::{DeadLetterReason, Engine, On};
+use hippodrome_examples::{Home, Lease, NotAtHome};
 use hippodrome_perf_kit::open_loop::{Arrivals, Length, Pattern, nanoseconds};
 use hippodrome_toolkit::latest::{self, LatestError};
 
 use crate::flow::{OPEN_ORDERS, Settings};
 use crate::kill::Plan;
-use crate::lease::{Home, Lease, NotAtHome};
 use crate::ledger::Ledger;
 use crate::order::State;
 use crate::supervisor::{Cast, Homes};

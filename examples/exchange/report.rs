@@ -3,16 +3,13 @@
 use std::io::{self, Write};
 
 use hdrhistogram::Histogram;
-use hippodrome_examples::{Latency, duration, thousands};
+use hippodrome_examples::{Latency, duration, places, thousands};
 use hippodrome_perf_kit::open_loop::{SECOND_NS, nanoseconds};
 use serde::Serialize;
 
 use crate::order::State;
 use crate::pipeline::{Outcome, Run};
 use crate::verdict::{Disagreement, Ends};
-
-/// The most disagreements that are listed one by one.
-const MAX_LISTED: usize = 20;
 
 /// How the requests have ended: each in one of these.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -155,27 +152,6 @@ impl Report {
 
 fn p99_ns(latency_ns: &Histogram<u64>) -> u64 {
     latency_ns.value_at_quantile(0.99)
-}
-
-/// The workers' cores, or how many have none.
-fn places(cores: &[Option<u32>]) -> String {
-    let pinned: Vec<String> = cores.iter().flatten().map(u32::to_string).collect();
-    match (pinned.len(), cores.len() - pinned.len()) {
-        (_, 0) => format!("on cores {}", pinned.join(", ")),
-        (0, anywhere) => format!("{anywhere} on any core"),
-        (_, anywhere) => format!("on cores {}, {anywhere} on any", pinned.join(", ")),
-    }
-}
-
-/// Writes each disagreement on a line, up to a limit.
-pub(crate) fn write_disagreements(list: &[Disagreement], out: &mut impl Write) -> io::Result<()> {
-    for disagreement in list.iter().take(MAX_LISTED) {
-        writeln!(out, "exchange: disagreement: {disagreement}")?;
-    }
-    match list.len().saturating_sub(MAX_LISTED) {
-        0 => Ok(()),
-        more => writeln!(out, "exchange: and {more} more"),
-    }
 }
 
 #[cfg(test)]

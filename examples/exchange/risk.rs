@@ -8,10 +8,10 @@
 //! behind it goes on. A report is a fact: one that was before the step is applied by whoever is started next.
 
 use hippodrome::{Actor, ActorRef, Context};
+use hippodrome_examples::Lease;
 
 use crate::gateway::GatewayMsg;
 use crate::kill::{Kills, Moment, kill_at};
-use crate::lease::Lease;
 use crate::ledger::Ledger;
 use crate::order::{OrderId, Reason, Report, Request, What};
 use crate::supervisor::Children;

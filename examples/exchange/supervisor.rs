@@ -9,12 +9,12 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use hippodrome::{ActorRef, On};
+use hippodrome_examples::Home;
 use hippodrome_toolkit::latest::{Board, Notice};
 use hippodrome_toolkit::supervision::{ChildRef, ChildSpec, Strategy, Supervisor};
 
 use crate::flow::{Flow, Settings};
 use crate::gateway::{self, Gateway, GatewayMsg, Market};
-use crate::lease::Home;
 use crate::market_data::{self, MarketData};
 use crate::matcher::{self, Matcher};
 use crate::order::{Quote, Request};

@@ -1,7 +1,9 @@
 //! The count at the end: whether everybody is still there, once, and every player sees what is around it.
 
+use hippodrome_examples::Home;
+
 use crate::ground::Place;
-use crate::holding::{Shared, Tally};
+use crate::holding::{Holding, Tally};
 use crate::population::Entity;
 use crate::session::View;
 
@@ -37,12 +39,12 @@ pub(crate) struct Audit {
 }
 
 /// Counts what the regions hold and what the sessions see, when nothing is on its way any more.
-pub(crate) fn audit(holdings: &[Shared], views: &[View], entities: u32) -> Audit {
+pub(crate) fn audit(holdings: &[Home<Holding>], views: &[View], entities: u32) -> Audit {
     let mut tally = Tally::new();
     let mut all = Vec::with_capacity(entities as usize);
     let mut are_at_home = true;
     for holding in holdings {
-        let holding = holding.lock();
+        let holding = holding.lease();
         tally.add(&holding.tally);
         all.extend(holding.people.iter());
         are_at_home &= holding.leaving.is_empty();
@@ -71,10 +73,6 @@ fn is_right(player: u32, view: &View, all: &[Entity]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use parking_lot::Mutex;
-
     use super::*;
     use crate::ground::{REGIONS, SIGHT};
     use crate::holding::Holding;
@@ -89,7 +87,7 @@ mod tests {
         for (region, entity) in entities {
             holdings[*region].people.push(*entity);
         }
-        let holdings: Vec<Shared> = holdings.into_iter().map(|holding| Arc::new(Mutex::new(holding))).collect();
+        let holdings: Vec<_> = holdings.into_iter().map(Home::new).collect();
         audit(&holdings, &[view.iter().map(|number| (*number, 1)).collect()], 3)
     }
 

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use hippodrome::ActorRef;
-use parking_lot::Mutex;
 
 use crate::interest::Watcher;
 use crate::population::{Cells, Entity, Population};
@@ -85,9 +84,6 @@ pub(crate) struct Holding {
     pub(crate) peers: Option<Arc<Peers>>,
     pub(crate) tally: Tally,
 }
-
-/// A region for its actor's factory, and for the count at the end.
-pub(crate) type Shared = Arc<Mutex<Holding>>;
 
 impl Holding {
     pub(crate) fn new(region: usize) -> Self {

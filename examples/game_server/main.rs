@@ -27,16 +27,16 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use hippodrome::config::Config;
 use hippodrome::{ActorRef, Engine, Handle, ManualClock, On, Report as EngineReport};
 use hippodrome_affinity::CoreSet;
-use hippodrome_examples::{MAX_DEFAULT_WORKERS, default_workers, parse_cores, pinned_workers};
+use hippodrome_examples::{Format, Home, MAX_DEFAULT_WORKERS, default_workers, parse_cores, pinned_workers};
 use parking_lot::Mutex;
 
 use crate::audit::{Momentum, audit};
 use crate::ground::REGIONS;
-use crate::holding::{Holding, Shared};
+use crate::holding::Holding;
 use crate::population::Entity;
 use crate::region::{TICK, TICKS_A_SECOND};
 use crate::report::Report;
@@ -101,15 +101,6 @@ struct Arguments {
     format: Format,
 }
 
-/// How the result is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// A report for people
-    Text,
-    /// One JSON object
-    Json,
-}
-
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(&arguments) {
@@ -171,7 +162,7 @@ fn plan(arguments: &Arguments) -> (Plan, Momentum) {
         let tick = u64::from(arguments.ticks) * u64::from(failure) / u64::from(arguments.kill);
         holdings[(failure as usize * 37 + 11) % REGIONS].failures.push(tick as u32);
     }
-    let holdings: Vec<Shared> = holdings.into_iter().map(|holding| Arc::new(Mutex::new(holding))).collect();
+    let holdings: Vec<_> = holdings.into_iter().map(Home::new).collect();
     let views: Vec<_> = (0..arguments.players).map(|_| Arc::<Mutex<View>>::default()).collect();
     (Plan { holdings: holdings.into(), views: views.into(), ticks: arguments.ticks }, Momentum::of(&all))
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hippodrome::{Actor, ActorRef, Context, MissedTick, TimerKey};
-use parking_lot::{ArcMutexGuard, RawMutex};
+use hippodrome_examples::{Home, Lease};
 
 use crate::ground::{Place, REGIONS};
-use crate::holding::{Draft, Holding, Peers, Shared};
+use crate::holding::{Draft, Holding, Peers};
 use crate::interest::{Sight, Watcher};
 use crate::population::Entity;
 use crate::session::SessionMsg;
@@ -39,7 +39,7 @@ pub(crate) enum RegionMsg {
 
 pub(crate) struct Region {
     /// Its own for as long as it lives.
-    holding: ArcMutexGuard<RawMutex, Holding>,
+    holding: Lease<Holding>,
     draft: Draft,
     sight: Sight,
     world: ActorRef<WorldMsg>,
@@ -52,8 +52,8 @@ pub(crate) struct Region {
 
 impl Region {
     /// A new life for a region, which ends after so many ticks.
-    pub(crate) fn new(holding: &Shared, world: ActorRef<WorldMsg>, ticks: u32, players: u32) -> Self {
-        let holding = holding.try_lock_arc().expect("the earlier life is over");
+    pub(crate) fn new(holding: &Home<Holding>, world: ActorRef<WorldMsg>, ticks: u32, players: u32) -> Self {
+        let holding = holding.lease();
         let (draft, sight) = (Draft::new(), Sight::default());
         Self { holding, draft, sight, world, ticks, players, timer: None, due_ns: 0 }
     }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hippodrome::{Actor, Context, On, Props, Reply, Restart, SpawnError};
+use hippodrome_examples::Home;
 use parking_lot::Mutex;
 
 use crate::ground::REGIONS;
-use crate::holding::{Peers, Shared};
+use crate::holding::{Holding, Peers};
 use crate::region::{Region, RegionMsg};
 use crate::session::{Session, SessionMsg, View};
 
@@ -24,7 +25,7 @@ pub(crate) enum WorldMsg {
 /// What the world is made of.
 #[derive(Clone)]
 pub(crate) struct Plan {
-    pub(crate) holdings: Arc<[Shared]>,
+    pub(crate) holdings: Arc<[Home<Holding>]>,
     pub(crate) views: Arc<[Arc<Mutex<View>>]>,
     pub(crate) ticks: u32,
 }

@@ -3,10 +3,10 @@
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 
+use clap::Parser;
 use clap::builder::RangedU64ValueParser;
-use clap::{Parser, ValueEnum};
 use hippodrome_affinity::CoreSet;
-use hippodrome_examples::parse_cores;
+use hippodrome_examples::{Format, parse_cores};
 
 use crate::event::{MAX_EVENTS, MAX_SYMBOLS, NANOSECONDS_A_SECOND};
 
@@ -86,15 +86,6 @@ pub(crate) struct Arguments {
 fn parse_rate(text: &str) -> Result<NonZeroU64, String> {
     let rate = text.parse().ok().filter(|rate: &NonZeroU64| rate.get() <= MAX_RATE);
     rate.ok_or_else(|| format!("a whole number from 1 to {MAX_RATE} is needed"))
-}
-
-/// How the result is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// A report for people
-    Text,
-    /// One JSON object
-    Json,
 }
 
 #[cfg(test)]

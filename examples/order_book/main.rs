@@ -29,17 +29,17 @@ use std::sync::Arc;
 
 use clap::Parser;
 use hippodrome::config::{Config, ConfigError};
-use hippodrome_examples::{MAX_DEFAULT_WORKERS, default_workers, pinned_workers};
+use hippodrome_examples::{Format, MAX_DEFAULT_WORKERS, default_workers, pinned_workers, write_disagreements};
 
 use crate::actors::Pace;
-use crate::arguments::{Arguments, Format};
+use crate::arguments::Arguments;
 use crate::flow::Settings;
 use crate::lobster::LobsterError;
 use crate::outcome::disagreements;
 use crate::pipeline::PipelineError;
 use crate::progress::{Progress, Style};
 use crate::reference::Inconsistent;
-use crate::report::{Report, write_disagreements};
+use crate::report::Report;
 use crate::workload::Workload;
 
 #[cfg(feature = "mimalloc")]
@@ -98,7 +98,7 @@ fn run(arguments: &Arguments) -> Result<bool, RunError> {
         Format::Json => report.write_json(&mut out)?,
     }
     out.flush()?;
-    write_disagreements(&disagreements, &mut io::stderr().lock())?;
+    write_disagreements("order_book", &disagreements, &mut io::stderr().lock())?;
     Ok(disagreements.is_empty())
 }
 

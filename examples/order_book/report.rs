@@ -2,14 +2,11 @@
 
 use std::io::{self, Write};
 
-use hippodrome_examples::{Latency, thousands};
+use hippodrome_examples::{Latency, places, thousands};
 use serde::Serialize;
 
 use crate::outcome::{Disagreement, Outcome};
 use crate::workload::{Source, Workload};
-
-/// The most disagreements that are listed one by one.
-const MAX_LISTED: usize = 20;
 
 /// The figures of a run, under the names that they have in the JSON object.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -101,29 +98,10 @@ impl Report {
     }
 }
 
-/// The workers' cores, or how many have none.
-fn places(cores: &[Option<u32>]) -> String {
-    let pinned: Vec<String> = cores.iter().flatten().map(u32::to_string).collect();
-    match (pinned.len(), cores.len() - pinned.len()) {
-        (_, 0) => format!("on cores {}", pinned.join(", ")),
-        (0, anywhere) => format!("{anywhere} on any core"),
-        (_, anywhere) => format!("on cores {}, {anywhere} on any", pinned.join(", ")),
-    }
-}
-
-/// Writes each disagreement on a line, up to a limit.
-pub(crate) fn write_disagreements(list: &[Disagreement], out: &mut impl Write) -> io::Result<()> {
-    for disagreement in list.iter().take(MAX_LISTED) {
-        writeln!(out, "order_book: disagreement: {disagreement}")?;
-    }
-    match list.len().saturating_sub(MAX_LISTED) {
-        0 => Ok(()),
-        more => writeln!(out, "order_book: and {more} more"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use hippodrome_examples::{MAX_LISTED, write_disagreements};
+
     use super::*;
     use crate::flow::Settings;
     use crate::progress::{Progress, Style};
@@ -183,22 +161,10 @@ order book: 5,000,000 events, 8 symbols, generated from seed 7
     fn a_long_list_of_disagreements_is_cut() {
         let list = vec![Disagreement::Books { expected: 2, found: 1 }; MAX_LISTED + 3];
         let mut out = Vec::new();
-        write_disagreements(&list, &mut out).unwrap();
+        write_disagreements("order_book", &list, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text.lines().count(), MAX_LISTED + 1);
         assert_eq!(text.lines().next(), Some("order_book: disagreement: 1 books reported, 2 expected"));
         assert_eq!(text.lines().last(), Some("order_book: and 3 more"));
-    }
-
-    #[test]
-    fn workers_are_where_they_were_pinned() {
-        let table: [(&[Option<u32>], &str); 3] = [
-            (&[Some(0), Some(3)], "on cores 0, 3"),
-            (&[None, None], "2 on any core"),
-            (&[Some(1), None], "on cores 1, 1 on any"),
-        ];
-        for (cores, text) in table {
-            assert_eq!(places(cores), text);
-        }
     }
 }

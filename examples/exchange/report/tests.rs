@@ -1,5 +1,7 @@
 //! The forms of both reports.
 
+use hippodrome_examples::{MAX_LISTED, write_disagreements};
+
 use super::*;
 
 fn report() -> Report {
@@ -81,7 +83,7 @@ exchange: 10,000,000 requests, 8 symbols, 1000 accounts, 4 gateways
 fn a_long_list_of_disagreements_is_cut() {
     let list = vec![Disagreement::Limits { accounts: 2 }; MAX_LISTED + 3];
     let mut out = Vec::new();
-    write_disagreements(&list, &mut out).unwrap();
+    write_disagreements("exchange", &list, &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
     assert_eq!(text.lines().count(), MAX_LISTED + 1);
     assert_eq!(text.lines().next(), Some("exchange: disagreement: 2 accounts are beyond their limits"));
