@@ -11,6 +11,7 @@ pub mod cores;
 pub mod finish;
 pub mod open_loop;
 pub mod platform;
+mod random;
 pub mod raw;
 pub mod sample;
 pub mod scenario;

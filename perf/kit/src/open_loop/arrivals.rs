@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use crate::random::Random;
+
 /// A second in nanoseconds.
 pub const SECOND_NS: u64 = 1_000_000_000;
 
@@ -59,7 +61,7 @@ enum Gaps {
     /// rate, so that nothing drifts.
     Constant { whole_ns: u64, rest: u64, left_over: u64, rate: u64 },
     /// The exact time of the next arrival, and the generator of the gap behind it.
-    Poisson { at_ns: f64, mean_ns: f64, random: SplitMix },
+    Poisson { at_ns: f64, mean_ns: f64, random: Random },
 }
 
 impl Arrivals {
@@ -71,7 +73,7 @@ impl Arrivals {
                 Gaps::Constant { whole_ns: SECOND_NS / rate, rest: SECOND_NS % rate, left_over: 0, rate }
             }
             Pattern::Poisson => {
-                Gaps::Poisson { at_ns: 0.0, mean_ns: SECOND_NS as f64 / rate as f64, random: SplitMix(seed) }
+                Gaps::Poisson { at_ns: 0.0, mean_ns: SECOND_NS as f64 / rate as f64, random: Random::new(seed) }
             }
         };
         Self { gaps, next_ns: 0, end_ns: length_ns }
@@ -98,27 +100,11 @@ impl Iterator for Arrivals {
             }
             Gaps::Poisson { at_ns, mean_ns, random } => {
                 // 1 - u is never 0, so the logarithm is finite.
-                *at_ns += -(1.0 - random.unit()).ln() * *mean_ns;
+                *at_ns += -(1.0 - random.fraction()).ln() * *mean_ns;
                 self.next_ns = *at_ns as u64;
             }
         }
         Some(now_ns)
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014).
-#[derive(Clone, Debug)]
-struct SplitMix(u64);
-
-impl SplitMix {
-    /// A number from 0 to under 1, in steps of 2^-53.
-    #[inline]
-    fn unit(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 
