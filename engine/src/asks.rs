@@ -265,8 +265,9 @@ impl Core {
         Reply::to_actor(self.home, key)
     }
 
-    /// Who is asked where it is not one actor: an address that none has closes no circle of waits.
-    fn nobody(&self) -> Address {
+    /// Who is asked where it is not one actor, and for whom a message was that is for none: an address that no actor has.
+    /// It closes no circle of waits.
+    pub(crate) fn nobody(&self) -> Address {
         Address { home: self.home, tag: Tag::WORKER }
     }
 

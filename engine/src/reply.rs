@@ -195,10 +195,7 @@ impl Core {
     fn send_answer_outside<T: Send + 'static>(&mut self, sender: oneshot::Sender<T>, value: T) {
         match catch_unwind(AssertUnwindSafe(|| sender.send(value))) {
             Ok(Ok(())) => {}
-            Ok(Err(value)) => {
-                let to = Address { home: self.home, tag: Tag::WORKER };
-                self.bury(to, value, DeadLetterReason::LateReply);
-            }
+            Ok(Err(value)) => self.bury(self.nobody(), value, DeadLetterReason::LateReply),
             Err(panic) => self.count_contained(panic),
         }
     }

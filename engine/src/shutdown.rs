@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use hippodrome_ringbuf::{Kind, LocalRing};
 
-use crate::address::{Address, Tag};
 use crate::core::Core;
 use crate::dead_letter::{DeadLetterCounts, DeadLetterReason};
 use crate::message::MessageType;
@@ -344,8 +343,7 @@ impl Core {
     /// Counts a message that was just taken out of a ring as left, and drops it.
     pub(crate) fn bury_left(&mut self, kind: &'static MessageType, message: *mut u8) {
         if kind.is_users() {
-            let nobody = Address { home: self.home, tag: Tag::WORKER };
-            self.report_dead_letter(nobody, kind.name(), DeadLetterReason::Shutdown);
+            self.report_dead_letter(self.nobody(), kind.name(), DeadLetterReason::Shutdown);
             self.shared.remains.lock().add(kind.name());
         }
         // SAFETY: the rings give each message once.
