@@ -1,34 +1,21 @@
 //! A pool of threads: what becomes of work, whatever becomes of the work, of its actor and of the pool.
 
+#[path = "common/waiting.rs"]
+mod waiting;
+
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hippodrome::{Actor, ActorRef, Context, DeadLetterReason, Engine, Handle, On, Props, Restart, Stop};
 use hippodrome_toolkit::blocking::{BlockingPool, CancelToken, PoolError, Refused, TaskError, Tasks};
-
-/// How long a test waits for something that must come.
-const PATIENCE: Duration = Duration::from_secs(30);
+use waiting::{PATIENCE, eventually, next};
 
 /// Longer than any test.
 const FOREVER: Duration = Duration::from_secs(3600);
-
-#[track_caller]
-fn next<T>(from: &Receiver<T>) -> T {
-    from.recv_timeout(PATIENCE).expect("nothing came")
-}
-
-#[track_caller]
-fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "waited in vain until {what}");
-        thread::sleep(Duration::from_millis(1));
-    }
-}
 
 fn dead_letters(handle: &Handle) -> u64 {
     handle.stats().dead_letters().total()

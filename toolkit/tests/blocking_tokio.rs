@@ -1,39 +1,25 @@
 //! Futures on a real runtime of tokio, with real sockets: what becomes of them, whatever becomes of their actor.
 
+#[path = "common/waiting.rs"]
+mod waiting;
+
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hippodrome::{Actor, ActorRef, Context, DeadLetterReason, Engine, Handle, On, Props, Reply, Restart, Stop};
 use hippodrome_toolkit::blocking::{Refused, TaskError, Tasks, Tokio};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
-
-/// How long a test waits for something that must come.
-const PATIENCE: Duration = Duration::from_secs(30);
+use waiting::{PATIENCE, eventually, next};
 
 /// Longer than any test.
 const FOREVER: Duration = Duration::from_secs(3600);
-
-#[track_caller]
-fn next<T>(from: &Receiver<T>) -> T {
-    from.recv_timeout(PATIENCE).expect("nothing came")
-}
-
-#[track_caller]
-fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "waited in vain until {what}");
-        thread::sleep(Duration::from_millis(1));
-    }
-}
 
 type Work = Pin<Box<dyn Future<Output = u64> + Send>>;
 type Outcome = Result<u64, TaskError>;

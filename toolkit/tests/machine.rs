@@ -10,7 +10,7 @@ use std::num::NonZeroUsize;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use accounts::{Accounts, Entry};
+use accounts::{Entry, account_for};
 use hippodrome::sim::{Faults, Probe, Sim, explore, explore_with};
 use hippodrome::{ActorRef, Context, DeadLetterReason, Engine, MailboxSpec, On, Props, Restart, Stop, StopReason};
 use hippodrome_toolkit::machine::{Machine, StateMachine, StateTimeout, Transition};
@@ -427,30 +427,22 @@ impl Machine for Accountable {
 }
 
 fn run_accounts(sim: &mut Sim) {
-    let accounts = Accounts::new();
     let mailbox = MailboxSpec::bounded(NonZeroUsize::new(16).unwrap());
     let props = [Props::on(On::Worker(0)), Props::on(On::Worker(1)).mailbox(mailbox)];
     let machines = props.map(|props| {
         let props = props.restart(Restart::up_to(5, Duration::from_secs(1)));
         sim.handle().spawn(props, || StateMachine::new(Accountable(Stash::with_limit(6)), false)).unwrap()
     });
-    let mut choice = sim.seed();
-    for _ in 0..300 {
-        choice = choice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let what = match choice >> 58 {
+    account_for(sim, machines, |choice, entry| {
+        let what = match choice {
             0..6 => What::Open,
             6..14 => What::Close,
             14..16 => What::Panic,
             16..18 => What::Again,
             _ => What::Work,
         };
-        sim.handle().tell(machines[(choice >> 40) as usize % 2], Item { entry: accounts.entry(), what });
-        sim.run_for_steps(choice >> 32 & 3);
-    }
-    sim.run_until_idle().unwrap();
-    let report = sim.shutdown().unwrap();
-    accounts.check_simulated(&report, &sim.injected());
-    assert!(accounts.handled() > 0);
+        Item { entry, what }
+    });
 }
 
 #[test]

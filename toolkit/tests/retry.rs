@@ -1,9 +1,12 @@
 //! What becomes of a message at which its actor panics: each is handled, in quarantine, or reported, and once.
 
+#[path = "common/waiting.rs"]
+mod waiting;
+
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hippodrome::sim::{Faults, Sim, explore, explore_with};
 use hippodrome::{
@@ -15,9 +18,9 @@ use hippodrome_toolkit::supervision::{
     ChildRef, ChildSpec, Quarantine, QuarantineOrder, Quarantined, Retry, Retrying, Strategy, Supervisor,
 };
 use parking_lot::Mutex;
+use waiting::{PATIENCE, eventually};
 
 const HOUR: Duration = Duration::from_secs(3600);
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A message that makes its actor panic so many times.
 #[derive(Clone, Debug)]
@@ -339,24 +342,16 @@ fn a_supervised_actor_tries_again_on_real_workers() {
             Supervisor::new(Strategy::OneForOne).intensity(1000, HOUR).child(spec.note(&child))
         })
         .unwrap();
-    until(|| noted.get().is_some());
+    eventually("it is noted", || noted.get().is_some());
     let panics: Vec<u32> = (0..200).map(|n| if n % 10 == 3 { 3 } else { n % 3 }).collect();
     tell(&handle, noted.get().unwrap(), &panics);
     let poisoned: Vec<u64> = (1..).zip(&panics).filter(|(_, panics)| **panics > 2).map(|(number, _)| number).collect();
     let well: Vec<u64> = (1..).zip(&panics).filter(|(_, panics)| **panics <= 2).map(|(number, _)| number).collect();
-    until(|| books.0.lock().handled.len() == well.len());
+    eventually("all that can be is handled", || books.0.lock().handled.len() == well.len());
     assert_eq!(books.0.lock().handled, well);
     let held = handle.ask(quarantine, QuarantineOrder::Take).wait(PATIENCE).unwrap();
     assert_eq!(held.iter().map(|held| held.message.number).collect::<Vec<_>>(), poisoned);
     assert_eq!(engine.shutdown(PATIENCE).unwrap().dead_letters.total(), 0);
-}
-
-fn until(mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "waited in vain");
-        std::thread::sleep(Duration::from_millis(1));
-    }
 }
 
 /// Handled, in quarantine, or a dead letter: with stops, failures and panics at every place, but for those behind a

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
-use accounts::{Accounts, Entry};
+use accounts::{Entry, account_for};
 use hippodrome::sim::{Faults, Sim, explore, explore_with};
 use hippodrome::{Actor, ActorRef, Context, DeadLetterReason, Engine, MailboxSpec, On, Props, Reply, Restart, Stop};
 use hippodrome_toolkit::stash::{Stash, StashFull, Stashing};
@@ -376,29 +376,21 @@ impl Actor for Accountable {
 }
 
 fn run_accounts(sim: &mut Sim) {
-    let accounts = Accounts::new();
     let restart = Restart::up_to(5, Duration::from_secs(1));
     let props = [Props::on(On::Worker(0)), Props::on(On::Worker(1)).mailbox(MailboxSpec::bounded(mailbox()))];
     let gates = props.map(|props| {
         let factory = || Accountable { is_open: false, stash: Stash::with_limit(6) };
         sim.handle().spawn(props.restart(restart), factory).unwrap()
     });
-    let mut choice = sim.seed();
-    for _ in 0..300 {
-        choice = choice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let what = match choice >> 58 {
+    account_for(sim, gates, |choice, entry| {
+        let what = match choice {
             0..6 => What::Open,
             6..12 => What::Close,
             12..14 => What::Panic,
             _ => What::Work,
         };
-        sim.handle().tell(gates[(choice >> 40) as usize % 2], Item { entry: accounts.entry(), what });
-        sim.run_for_steps(choice >> 32 & 3);
-    }
-    sim.run_until_idle().unwrap();
-    let report = sim.shutdown().unwrap();
-    accounts.check_simulated(&report, &sim.injected());
-    assert!(accounts.handled() > 0);
+        Item { entry, what }
+    });
 }
 
 #[test]

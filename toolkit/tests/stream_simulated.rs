@@ -11,7 +11,7 @@ use std::time::Duration;
 use graphs::{Op, model, put};
 use hippodrome::sim::{Faults, Sim, explore, explore_with};
 use hippodrome::{MailboxSpec, On, Props, Reply, from_fn};
-use hippodrome_toolkit::stream::{OnFailure, Runnable, Source, Stage, StreamFailure};
+use hippodrome_toolkit::stream::{OnFailure, Runnable, Running, Source, Stage, StreamFailure};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -250,16 +250,22 @@ fn an_actor_of_the_stream_that_is_killed_ends_it() {
     assert!(ended > 0 || std::env::var_os("HIPPODROME_SEED").is_some(), "no actor was stopped in any simulation");
 }
 
+/// An endless stream over both workers, in the middle of its work: what its source has made, and what has come out.
+fn in_the_middle(sim: &mut Sim) -> (Running<()>, Counter, Counter) {
+    let (made, seen) = (Counter::default(), Counter::default());
+    let passed = seen.clone();
+    let source = numbers(u64::MAX, &made).boundary(On::Worker(1)).boundary(On::Worker(0));
+    let running = source.for_each(move |_| passed.count()).run(&sim.handle()).unwrap();
+    let steps = 20 + sim.seed() % 200;
+    sim.run_for_steps(steps);
+    (running, made, seen)
+}
+
 #[test]
 fn a_shutdown_in_the_middle_stops_a_stream_where_it_is() {
     explore(100, |sim| {
-        let (made, seen) = (Counter::default(), Counter::default());
-        let passed = seen.clone();
-        let source = numbers(u64::MAX, &made).boundary(On::Worker(1)).boundary(On::Worker(0));
-        let running = source.for_each(move |_| passed.count()).run(&sim.handle()).unwrap();
+        let (running, made, seen) = in_the_middle(sim);
         let control = running.control();
-        let steps = 20 + sim.seed() % 200;
-        sim.run_for_steps(steps);
         sim.shutdown().unwrap();
         assert_eq!(running.wait(Duration::ZERO), Err(StreamFailure::Stopped));
         assert_eq!(made.get(), seen.get() + control.dropped());
@@ -269,13 +275,8 @@ fn a_shutdown_in_the_middle_stops_a_stream_where_it_is() {
 #[test]
 fn a_cancelled_stream_counts_what_was_in_it() {
     explore(100, |sim| {
-        let (made, seen) = (Counter::default(), Counter::default());
-        let passed = seen.clone();
-        let source = numbers(u64::MAX, &made).boundary(On::Worker(1)).boundary(On::Worker(0));
-        let running = source.for_each(move |_| passed.count()).run(&sim.handle()).unwrap();
+        let (running, made, seen) = in_the_middle(sim);
         let control = running.control();
-        let steps = 20 + sim.seed() % 200;
-        sim.run_for_steps(steps);
         running.cancel().unwrap();
         assert_eq!(sim.wait(running.into_ask(), PATIENCE), Ok(Err(StreamFailure::Stopped)));
         assert_eq!(made.get(), seen.get() + control.dropped());

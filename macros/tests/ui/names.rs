@@ -10,7 +10,7 @@ impl Desk {
 
     fn quote_then(&self) {}
 
-    #[allow(non_snake_case)]
+    #[allow(non_snake_case, reason = "two names that become one")]
     fn Quote(&self) {}
 
     fn actor(&self) {}

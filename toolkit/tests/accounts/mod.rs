@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use hippodrome::Report;
-use hippodrome::sim::Injected;
+use hippodrome::sim::{Injected, Sim};
+use hippodrome::{ActorRef, Report};
 
 /// The accounts of a test's messages.
 pub(crate) struct Accounts {
@@ -60,6 +60,27 @@ impl Accounts {
     pub(crate) fn check_simulated(&self, report: &Report, injected: &Injected) {
         self.check(report.dead_letters.total() - injected.panics_after);
     }
+}
+
+/// Tells two actors messages at random, which `make` makes of a number below 64 and an entry of the accounts, lets them
+/// work meanwhile, and checks the accounts at the end.
+#[track_caller]
+pub(crate) fn account_for<M: Send + 'static>(
+    sim: &mut Sim,
+    actors: [ActorRef<M>; 2],
+    mut make: impl FnMut(u64, Entry) -> M,
+) {
+    let accounts = Accounts::new();
+    let mut choice = sim.seed();
+    for _ in 0..300 {
+        choice = choice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        sim.handle().tell(actors[(choice >> 40) as usize % 2], make(choice >> 58, accounts.entry()));
+        sim.run_for_steps(choice >> 32 & 3);
+    }
+    sim.run_until_idle().unwrap();
+    let report = sim.shutdown().unwrap();
+    accounts.check_simulated(&report, &sim.injected());
+    assert!(accounts.handled() > 0);
 }
 
 impl Entry {

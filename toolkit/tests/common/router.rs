@@ -2,25 +2,15 @@
 
 #![allow(dead_code, reason = "each test program uses a part of this")]
 
+#[path = "waiting.rs"]
+mod waiting;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use hippodrome::{Actor, ActorRef, Address, Context, Handle, On, from_fn};
 
-/// How long a test waits for something that must come.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Waits until something is so.
-#[track_caller]
-pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "waited in vain until {what}");
-        thread::sleep(Duration::from_millis(1));
-    }
-}
+pub(crate) use waiting::{PATIENCE, eventually};
 
 /// Who sent it, and its number.
 #[derive(Debug)]

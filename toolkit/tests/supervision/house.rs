@@ -1,12 +1,14 @@
 //! What the tests share: children that write down how they live, and a place for them that is real or simulated.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use hippodrome::sim::Sim;
 use hippodrome::{Actor, ActorRef, Context, Engine, Handle, Props};
 use hippodrome_toolkit::supervision::{ChildRef, ChildSpec, Supervise, Supervisor};
 use parking_lot::Mutex;
+
+pub(crate) use crate::waiting::PATIENCE;
+use crate::waiting::eventually;
 
 /// What happened, in order.
 #[derive(Clone, Default)]
@@ -90,20 +92,14 @@ pub(crate) trait Place {
     fn end(self) -> u64;
 }
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-
 impl Place for Engine {
     fn handle(&self) -> Handle {
         Engine::handle(self)
     }
 
     #[track_caller]
-    fn until(&mut self, what: &str, mut is_so: impl FnMut() -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !is_so() {
-            assert!(Instant::now() < deadline, "waited in vain until {what}");
-            std::thread::sleep(Duration::from_millis(1));
-        }
+    fn until(&mut self, what: &str, is_so: impl FnMut() -> bool) {
+        eventually(what, is_so);
     }
 
     fn end(self) -> u64 {

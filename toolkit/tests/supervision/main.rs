@@ -8,3 +8,5 @@ mod limits;
 mod orders;
 mod strategies;
 mod trees;
+#[path = "../common/waiting.rs"]
+mod waiting;
